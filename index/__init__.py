@@ -1,0 +1,1 @@
+"""What is known about the wiki, and how to find it: the room that both sides share."""

@@ -1,0 +1,95 @@
+"""The records that both sides exchange: what a page, a chunk and a citation are. Pure data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ContentType(StrEnum):
+    """Kinds of content that carry a body, named as Confluence names them."""
+
+    PAGE = "page"
+    BLOGPOST = "blogpost"
+
+
+class State(StrEnum):
+    """Whether readers see a page: live and archived pages are served, tombstoned ones never."""
+
+    LIVE = "live"
+    ARCHIVED = "archived"
+    TOMBSTONED = "tombstoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A Confluence space; `key` is unique within its site."""
+
+    key: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One line of a page's outline; `offset` is its character position in the Markdown."""
+
+    level: int
+    title: str
+    anchor: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something on a page that could not be read: its kind (macro, body, ...), name and why."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as the index keeps it.
+
+    `page_id` is Confluence's own id (a string of digits). `url` opens the page in a browser.
+    `ancestors` runs from the root down to the parent. Times are timezone-aware.
+    """
+
+    page_id: str
+    content_type: ContentType
+    space_key: str
+    title: str
+    url: str
+    version: int
+    state: State
+    ancestors: tuple[str, ...]
+    position: int | None
+    labels: tuple[str, ...]
+    author: str | None
+    created_at: datetime | None
+    updated_at: datetime
+    language: str
+    markdown: str
+    outline: tuple[Heading, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of one page, cut along headings.
+
+    `heading_path` runs from the outermost heading down and excludes the page title; `anchor` is
+    the fragment (without `#`) that opens the nearest heading, empty at the top of the page.
+    """
+
+    position: int
+    heading_path: tuple[str, ...]
+    anchor: str
+    body: str
+
+
+def passage_text(title: str, heading_path: Sequence[str], body: str) -> str:
+    """What is embedded and indexed for a chunk: `title > heading path`, a newline, the body."""
+    return " > ".join((title, *heading_path)) + "\n" + body

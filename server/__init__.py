@@ -1,0 +1,1 @@
+"""The reading side: MCP tools over the index."""

@@ -1,0 +1,1 @@
+"""A Confluence simulator, served over HTTP or in process."""

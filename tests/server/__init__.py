@@ -1,0 +1,1 @@
+"""Tests of the reading side, through a real MCP client."""
