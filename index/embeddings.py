@@ -1,12 +1,20 @@
-"""Text to vectors: one protocol, an OpenAI-compatible endpoint and two bundled models."""
+"""Text to vectors: the protocol of embedding models and what all of them have in common."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.errors import EmbeddingError
+
 Vector = NDArray[np.float32]
+Item = TypeVar("Item")
+
+# NUL ends a text early in native code; half a surrogate pair cannot be written as UTF-8.
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Embedder(Protocol):
@@ -50,3 +58,50 @@ class Embedder(Protocol):
     async def close(self) -> None:
         """Releases connections and threads."""
         ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An embedder whose use is billed by the token."""
+
+    @property
+    def tokens_used(self) -> int:
+        """Tokens that the endpoint has counted so far."""
+        ...
+
+
+def embeddable(text: str) -> str:
+    """The text as every model takes it: writable as UTF-8, and never blank."""
+    text = _UNWRITABLE.sub(" ", text)
+    return text if text.strip() else "(empty)"
+
+
+def unit_vectors(rows: NDArray[np.float32] | NDArray[np.float64], model: str) -> list[Vector]:
+    """The rows of a matrix at length 1; raises EmbeddingError where one has no direction."""
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise EmbeddingError(
+            f"The embedding model {model} gave a vector that is zero or not finite. "
+            "Run the command again; if it happens again, choose another EMBEDDING_MODEL."
+        )
+    return list((rows / lengths).astype(np.float32, copy=False))
+
+
+async def in_parallel(
+    work: Callable[[Item], Awaitable[None]], items: Iterable[Item], *, workers: int
+) -> None:
+    """Works through the items, `workers` at a time; the first error ends all and is raised."""
+    left = iter(items)
+
+    async def take() -> None:
+        for item in left:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(take())
+    except ExceptionGroup as errors:
+        first = errors.exceptions[0]
+        raise first from first.__cause__

@@ -1,5 +1,6 @@
 """The records that both sides exchange: what a page, a chunk and a citation are. Pure data."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,3 +94,9 @@ class Chunk:
 def passage_text(title: str, heading_path: Sequence[str], body: str) -> str:
     """What is embedded and indexed for a chunk: `title > heading path`, a newline, the body."""
     return " > ".join((title, *heading_path)) + "\n" + body
+
+
+def chunk_hash(title: str, chunk: Chunk) -> bytes:
+    """SHA-256 of a chunk's passage text: chunks of the same hash share words and vectors."""
+    text = passage_text(title, chunk.heading_path, chunk.body)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

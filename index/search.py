@@ -1,112 +1,205 @@
-"""Reading the index: filters, the vector leg, the lexical leg and their fusion."""
+"""Reading the index by meaning and by words."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
-from index.records import ContentType, Heading, State, Unreadable
+from pgvector import HalfVector
+from psycopg import sql
+from psycopg.errors import UndefinedTable
+from psycopg.rows import class_row
+
+from index.database import Database
+from index.embeddings import Embedder
+from index.errors import BadRequest
+from index.language import clean, language_of, searchable
+from index.models import EmbeddingModel, active_model, require_model
+from index.records import ContentType, State
+from index.results import Filters, Hit, PageInfo, Passage, SearchResult
+from index.search_statement import search_statement
+
+MAX_QUERY = 20_000  # characters
+# Share of the vector leg in the fused score, and what is left of it when the question is in a
+# language that the embedding model does not understand.
+DENSE_SHARE, FOREIGN_SHARE = 0.5, 0.1
+
+EMPTY_INDEX = "The index is empty: run `confluence-mcp ingest` to fill it."
+
+MISSING_SPACES = """
+SELECT given FROM unnest(%(spaces)s::text[]) AS given
+WHERE NOT EXISTS (SELECT FROM space WHERE key = given)
+"""
+KNOWN_SPACES = "SELECT DISTINCT key FROM space ORDER BY key LIMIT 30"
+HAS_PAGES = "SELECT EXISTS (SELECT FROM page WHERE state <> 'tombstoned')"
+LANGUAGES = "SELECT DISTINCT language FROM page WHERE language <> ''"
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Limits of a search; all that are given must hold. Empty means no limit.
-
-    `spaces` are keys (any of them), `labels` are names (all of them).
-    """
-
-    spaces: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    content_types: tuple[ContentType, ...] = ()
-    author: str | None = None
-    ancestor: str | None = None
-    updated_after: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PageInfo:
-    """What a result says about its page."""
-
+class _Row:
+    total: int
     page_id: str
     title: str
     url: str
     space_key: str
-    content_type: ContentType
+    content_type: str
     version: int
-    state: State
+    state: str
     author: str | None
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One chunk of a hit; `url` opens its heading, `score` is 0 to 1 within this search."""
-
-    heading_path: tuple[str, ...]
-    url: str
+    page_score: float
+    chunk_id: int
+    heading_path: list[str]
+    anchor: str
     body: str
     score: float
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A page that answers a search, with its best passages, best first."""
-
-    page: PageInfo
-    score: float
-    passages: tuple[Passage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Hits, best first. `total` counts all ranked pages; `notes` are sentences for the reader."""
-
-    hits: tuple[Hit, ...]
-    total: int
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PageLink:
-    """A page named by another page: a child or an ancestor."""
-
-    page_id: str
-    title: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPage:
-    """A whole page as the index has it."""
-
-    info: PageInfo
-    labels: tuple[str, ...]
-    created_at: datetime | None
-    markdown: str
-    outline: tuple[Heading, ...]
-    unreadable: tuple[Unreadable, ...]
-    ancestors: tuple[PageLink, ...]
-    children: tuple[PageLink, ...]
+class _Ready:
+    model: EmbeddingModel
+    embedder: Embedder
+    statement: sql.Composed
+    languages: frozenset[str]
 
 
 class Searcher:
-    """Answers questions about the index. Safe to share between concurrent requests."""
+    """Answers questions about the index. Safe to share between concurrent requests.
+
+    `choose` gives the embedder for the model that filled the index; it is asked at the first
+    search, so that a server can start before the first ingest.
+    """
+
+    def __init__(self, database: Database, choose: Callable[[str], Awaitable[Embedder]]) -> None:
+        self._database = database
+        self._choose = choose
+        self._ready: _Ready | None = None
 
     async def search(
         self,
         query: str,
-        filters: Filters = Filters(),  # noqa: B008
+        filters: Filters | None = None,
         *,
         limit: int = 8,
         offset: int = 0,
-        passages_per_page: int = 1,
+        passages: int = 1,
+        dense_share: float | None = None,
     ) -> SearchResult:
-        """The pages that answer `query` best; raises BadRequest for an empty query."""
-        raise NotImplementedError
+        """The pages that answer `query` best, each with up to `passages` passages.
 
-    async def page(self, page_id: str) -> StoredPage:
-        """A page by Confluence id; raises NotFound."""
-        raise NotImplementedError
+        `dense_share` sets the vector leg's part of the score: 1 asks that leg alone, 0 the lexical
+        one; by itself it follows the language of the query.
 
-    async def page_by_title(self, space_key: str, title: str) -> Sequence[PageInfo]:
-        """Pages of that title (case folded) in a space."""
-        raise NotImplementedError
+        Raises BadRequest for an empty or oversized query, EmbeddingError when the query cannot be
+        embedded.
+        """
+        text = clean(query).strip()
+        if not text:
+            raise BadRequest("The query is empty: give a question or a few words.")
+        if len(text) > MAX_QUERY:
+            raise BadRequest(f"The query is longer than {MAX_QUERY:,} characters: shorten it.")
+        filters = filters or Filters()
+        values = _values(text, filters) | {
+            "limit": limit,
+            "offset": offset,
+            "passages": passages,
+            "dense_share": dense_share,
+        }
+        try:
+            rows = await self._rows(text, values)
+        except UndefinedTable:  # the index was filled anew by another model
+            self._ready = None
+            rows = await self._rows(text, values)
+        if rows is None:
+            return SearchResult((), 0, (EMPTY_INDEX,))
+        notes = () if rows else await self._notes(filters)
+        return SearchResult(_hits(rows), rows[0].total if rows else 0, notes)
+
+    async def _rows(self, text: str, values: dict[str, object]) -> list[_Row] | None:
+        ready = self._ready or await self._prepare()
+        if ready is None:
+            return None
+        values = values | {
+            "vector": HalfVector(await ready.embedder.embed_query(text)),
+        }
+        if values["dense_share"] is None:
+            values["dense_share"] = _dense_share(text, ready)
+        async with (
+            self._database.pool.connection() as connection,
+            connection.cursor(row_factory=class_row(_Row)) as cursor,
+        ):
+            await cursor.execute(ready.statement, values)
+            return await cursor.fetchall()
+
+    async def _prepare(self) -> _Ready | None:
+        async with self._database.pool.connection() as connection:
+            model = await active_model(connection)
+            languages = [row[0] async for row in await connection.execute(LANGUAGES)]
+        if model is None:
+            return None
+        embedder = await self._choose(model.name)
+        require_model(model, embedder)
+        self._ready = _Ready(model, embedder, search_statement(model), frozenset(languages))
+        return self._ready
+
+    async def _notes(self, filters: Filters) -> tuple[str, ...]:
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(HAS_PAGES)).fetchone()
+            if not (row and row[0]):
+                return (EMPTY_INDEX,)
+            parameters = {"spaces": list(filters.spaces)}
+            missing = [key async for (key,) in await connection.execute(MISSING_SPACES, parameters)]
+            known = [key async for (key,) in await connection.execute(KNOWN_SPACES)]
+        if missing:
+            return (f"No space {', '.join(missing)} here. Spaces: {', '.join(known)}.",)
+        return ("Nothing matches these filters: leave some out.",)
+
+
+def _values(text: str, filters: Filters) -> dict[str, object]:
+    return {
+        "query": searchable(text),
+        "spaces": list(filters.spaces) or None,
+        "labels": [label.lower() for label in filters.labels] or None,
+        "content_types": list(filters.content_types) or None,
+        "author": filters.author,
+        "ancestor": filters.ancestor,
+        "updated_after": filters.updated_after,
+    }
+
+
+def _dense_share(text: str, ready: _Ready) -> float:
+    understood = ready.embedder.languages
+    if understood is None or language_of(text, ready.languages | understood) in {"", *understood}:
+        return DENSE_SHARE
+    return FOREIGN_SHARE
+
+
+def _hits(rows: Iterable[_Row]) -> tuple[Hit, ...]:
+    pages = groupby(rows, key=lambda row: (row.space_key, row.page_id))
+    return tuple(_hit(list(of_page)) for _, of_page in pages)
+
+
+def _hit(rows: list[_Row]) -> Hit:
+    first = rows[0]
+    info = PageInfo(
+        page_id=first.page_id,
+        title=first.title,
+        url=first.url,
+        space_key=first.space_key,
+        content_type=ContentType(first.content_type),
+        version=first.version,
+        state=State(first.state),
+        author=first.author,
+        updated_at=first.updated_at,
+    )
+    return Hit(info, first.page_score, tuple(_passage(row) for row in rows))
+
+
+def _passage(row: _Row) -> Passage:
+    return Passage(
+        chunk_id=row.chunk_id,
+        heading_path=tuple(row.heading_path),
+        url=f"{row.url}#{row.anchor}" if row.anchor else row.url,
+        body=row.body,
+        score=row.score,
+    )

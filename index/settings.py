@@ -48,7 +48,7 @@ class IndexSettings(BaseSettings):
     def load(cls) -> Self:
         """Reads the settings, or raises ConfigurationError that names every wrong variable."""
         try:
-            return cls()
+            return cls.model_validate({})
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"

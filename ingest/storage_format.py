@@ -1,40 +1,20 @@
 """Confluence storage format to Markdown. Pure: no network, no database."""
 
-from collections.abc import Callable
+import html
+import re
 from dataclasses import dataclass
-from typing import Literal
 
 from index.records import Heading, Unreadable
+from ingest.body import content, diagrams, elements, links, macros, tables
+from ingest.body.blocks import Block, LinkContext
+from ingest.body.elements import drop
+from ingest.body.names import AC, Element
+from ingest.body.parser import parse, sections
+from ingest.body.properties import page_properties
+from ingest.body.walk import Flow, Handler, Walk
 
-BlockKind = Literal["heading", "text", "list", "table", "code", "quote"]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block of Markdown that stands by itself: blocks are joined by one empty line.
-
-    `level` (1 to 6), `title` (plain text) and `anchor` belong to headings only.
-    """
-
-    kind: BlockKind
-    markdown: str
-    level: int = 0
-    title: str = ""
-    anchor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkContext:
-    """What a body refers to but does not contain. Each function returns None for the unknown.
-
-    `page_url` takes a space key and a title, `attachment_url` a file name on this page,
-    `user_name` an account id, user key or user name.
-    """
-
-    space_key: str
-    page_url: Callable[[str, str], str | None]
-    attachment_url: Callable[[str], str | None]
-    user_name: Callable[[str], str | None]
+_USER = re.compile(r"\bri:(?:account-id|userkey|username)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_MACROS = {**macros.MACROS, **diagrams.MACROS, "details": page_properties}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +32,45 @@ class Conversion:
     @property
     def outline(self) -> tuple[Heading, ...]:
         """The headings with their character positions in `markdown`."""
-        raise NotImplementedError
+        headings: list[Heading] = []
+        offset = 0
+        for block in self.blocks:
+            if block.kind == "heading":
+                headings.append(Heading(block.level, block.title, block.anchor, offset))
+            offset += len(block.markdown) + 2
+        return tuple(headings)
 
 
 def convert(storage: str, context: LinkContext) -> Conversion:
     """Converts a body. Never raises: what cannot be read is named in `unreadable`."""
-    raise NotImplementedError
+    parsed = parse(storage)
+    walk = Walk(context, _HANDLERS, _HIDDEN)
+    if parsed.unreadable:
+        lost = parsed.unreadable
+        walk.report(lost.kind, lost.name, lost.reason)
+    blocks = walk.blocks(parsed.root)
+    return Conversion(tuple(blocks), walk.unreadable)
 
 
 def user_ids(storage: str) -> frozenset[str]:
     """Account ids, user keys and user names that a body mentions."""
-    raise NotImplementedError
+    markup = (piece for is_cdata, piece in sections(storage) if not is_cdata)
+    found = (match for piece in markup for match in _USER.findall(piece))
+    ids = (html.unescape(double or single).strip() for double, single in found)
+    return frozenset(user_id for user_id in ids if user_id)
+
+
+def _macro(walk: Walk, element: Element, flow: Flow) -> None:
+    macro = macros.macro_of(element)
+    _MACROS.get(macro.name, macros.unknown)(walk, macro, flow)
+
+
+_HANDLERS: dict[str, Handler] = {
+    **elements.HANDLERS,
+    **links.HANDLERS,
+    **tables.HANDLERS,
+    **content.HANDLERS,
+    AC + "structured-macro": _macro,
+    AC + "macro": _macro,
+}
+_HIDDEN = frozenset(name for name, handler in _HANDLERS.items() if handler is drop)

@@ -25,7 +25,10 @@ class PageSummary:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """A whole page as its source has it; `storage` is the body in storage format."""
+    """A whole page as its source has it; `storage` is the body in storage format.
+
+    `author` is the account id or user key of who created it; `user_names` tells the name.
+    """
 
     summary: PageSummary
     storage: str
@@ -54,6 +57,11 @@ class Source(Protocol):
     @property
     def site_url(self) -> str:
         """Base URL of the site, without a trailing slash, such as https://x.atlassian.net/wiki."""
+        ...
+
+    @property
+    def is_whole_site(self) -> bool:
+        """Whether a space that `spaces` does not name is gone, as on a live site."""
         ...
 
     async def spaces(self) -> Sequence[Space]:

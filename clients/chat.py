@@ -1,0 +1,88 @@
+"""The command `confluence-mcp-chat`: a chat over Confluence on a local web page."""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import chat_home
+from chat_guard import LOOPBACK
+from chat_settings import ChatSettings
+
+PAGE = Path(__file__).resolve().with_name("chat_page.py")
+
+
+def main() -> int:
+    """Opens the chat and serves it until Ctrl+C; 1 if it failed, 2 if it was called wrongly."""
+    arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("chainlit").setLevel(logging.ERROR)
+    wrong = _wrong_settings() or _busy_port(arguments.host, arguments.port)
+    if wrong:
+        print(f"confluence-mcp-chat: {wrong}", file=sys.stderr)
+        return 2
+    if arguments.host not in LOOPBACK:
+        print(
+            f"Anyone who reaches {arguments.host}:{arguments.port} can read what this chat reads.",
+            file=sys.stderr,
+        )
+    home = chat_home.prepare(os.environ)
+    try:
+        _serve(arguments.host, arguments.port, headless=arguments.headless)
+    finally:
+        chat_home.discard(home)
+    return 0
+
+
+def _serve(host: str, port: int, *, headless: bool) -> None:
+    # Importing Chainlit reads its environment and creates files, so only after the preparation.
+    from chainlit.cli import run_chainlit
+    from chainlit.config import config
+
+    os.environ.update(CHAINLIT_HOST=host, CHAINLIT_PORT=str(port))
+    config.run.headless = headless
+    print(f"The chat opens at http://{_in_url(host)}:{port} (Ctrl+C ends it).", file=sys.stderr)
+    run_chainlit(str(PAGE))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="confluence-mcp-chat", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", default=8000, type=int, help="port to listen on (%(default)s)")
+    parser.add_argument("--headless", action="store_true", help="do not open a browser")
+    return parser.parse_args()
+
+
+def _wrong_settings() -> str | None:
+    try:
+        settings = ChatSettings()
+        if not settings.server_command:
+            return "CONFLUENCE_MCP_COMMAND is empty."
+    except ValidationError as error:
+        names = ", ".join(str(item["loc"][0]).upper() for item in error.errors())
+        return f"Wrong settings: {names}."
+    except ValueError as error:
+        return f"CONFLUENCE_MCP_COMMAND cannot be read: {error}."
+    return None
+
+
+def _busy_port(host: str, port: int) -> str | None:
+    # Chainlit would end without a word and with exit code 0.
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
+            return None
+    except (OSError, OverflowError) as error:
+        return f"Cannot listen on {host}:{port} ({error}). Give another --port."
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""The folder from which Chainlit runs: our settings and looks, and a page that loads no CDN."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import MutableMapping
+from importlib.util import find_spec
+from pathlib import Path
+
+FILES = Path(__file__).resolve().parent / "chat_files"
+EXTERNAL_LINK = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*")
+
+# Each of these would make Chainlit open a database or a bot of its own.
+SWITCHES = (
+    "DATABASE_URL",
+    "DISCORD_BOT_TOKEN",
+    "LITERAL_API_KEY",
+    "SLACK_BOT_TOKEN",
+    "TEAMS_APP_ID",
+)
+
+
+def prepare(environment: MutableMapping[str, str]) -> Path:
+    """A new private folder, named in `environment` so that Chainlit uses it once imported."""
+    home = Path(tempfile.mkdtemp(prefix="confluence-mcp-chat-"))
+    chainlit = _package()
+    shutil.copytree(FILES / "public", home / "public")
+    shutil.copy(FILES / "chainlit.md", home)
+    (home / ".chainlit").mkdir()
+    shutil.copy(FILES / "config.toml", home / ".chainlit")
+    _translate(chainlit / "translations", home / ".chainlit" / "translations")
+    _build_page(chainlit / "frontend" / "dist", home / "frontend")
+    for name in SWITCHES:
+        environment.pop(name, None)
+    environment["CHAINLIT_APP_ROOT"] = str(home)
+    # Chainlit reads .env itself, and would find the switches there.
+    environment["CHAINLIT_ENV_FILE"] = str(home / "no.env")
+    return home
+
+
+def discard(home: Path) -> None:
+    """Removes the folder with all that Chainlit kept in it."""
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _package() -> Path:
+    spec = find_spec("chainlit")
+    if spec is None or spec.origin is None:
+        raise ImportError("Chainlit is not installed. Start the chat with `uv run`.")
+    return Path(spec.origin).parent
+
+
+def _translate(source: Path, target: Path) -> None:
+    """Chainlit's translations without the word before a step, whose name is a whole phrase."""
+    target.mkdir()
+    for file in source.glob("*.json"):
+        words = json.loads(file.read_text(encoding="utf-8"))
+        words["chat"]["messages"]["status"] = {"using": "", "used": ""}
+        (target / file.name).write_text(json.dumps(words), encoding="utf-8")
+
+
+def _build_page(source: Path, target: Path) -> None:
+    """Chainlit's page without its links to fonts and styles elsewhere."""
+    target.mkdir()
+    for entry in source.iterdir():
+        _link_or_copy(entry, target / entry.name)
+    page = (source / "index.html").read_text(encoding="utf-8")
+    (target / "index.html").unlink()
+    (target / "index.html").write_text(EXTERNAL_LINK.sub("", page), encoding="utf-8")
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.symlink_to(source, target_is_directory=source.is_dir())
+    except OSError:
+        # Windows lets only some users make links.
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)

@@ -1,0 +1,147 @@
+"""A tool call in words for the reader, and its result in words for the chat model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from chat_results import ANSWER, READ, SEARCH, Answered, Found, Passage, WholePage
+from chat_sources import Source, Sources, link_to, renumbered
+
+EXCERPT_CHARACTERS = 3_000
+RESULT_CHARACTERS = 60_000
+CUT = "\n(The rest was left out. Ask for a section, or for fewer results.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came back from a tool: `structured` is its result, `text` the same for reading."""
+
+    structured: Mapping[str, object] | None
+    text: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A look-up that was made: what the model reads, and what the reader sees of it."""
+
+    title: str
+    for_model: str
+    for_reader: str
+    sources: tuple[Source, ...] = ()
+    failed: bool = False
+
+
+def title_of_call(tool: str, arguments: Mapping[str, object], sources: Sources) -> str:
+    """What is being looked up, such as `Searching Confluence: vacation carry-over`."""
+    if tool == SEARCH:
+        return f"Searching Confluence: {_argument(arguments, 'query')}"
+    if tool == READ:
+        page = _argument(arguments, "page")
+        return f"Reading: {sources.title_of(page) or _page_name(page)}"
+    if tool == ANSWER:
+        return f"Answering from the wiki: {_argument(arguments, 'question')}"
+    return tool
+
+
+def look_up(
+    tool: str, arguments: Mapping[str, object], outcome: Outcome, sources: Sources
+) -> LookUp:
+    """Numbers what a tool returned and puts it into words."""
+    title = title_of_call(tool, arguments, sources)
+    if outcome.is_error:
+        return LookUp(title, f"The tool failed: {outcome.text}", outcome.text, failed=True)
+    try:
+        if outcome.structured is not None and tool == SEARCH:
+            return _searched(title, Found.model_validate(outcome.structured), sources)
+        if outcome.structured is not None and tool == READ:
+            return _read(WholePage.model_validate(outcome.structured), sources)
+        if outcome.structured is not None and tool == ANSWER:
+            return _answered(title, Answered.model_validate(outcome.structured), sources)
+    except ValidationError:
+        # A server of another version: its text still serves the model, only without sources.
+        pass
+    return LookUp(title, _bounded(_page_text(outcome.text)), "")
+
+
+def _searched(title: str, found: Found, sources: Sources) -> LookUp:
+    numbered = [sources.add(hit) for hit in found.results]
+    parts = [_for_model(source) for source in numbered]
+    parts.extend(f"Note: {note}" for note in found.notes)
+    if found.next_cursor:
+        parts.append(f"There is more: call again with cursor={found.next_cursor!r}.")
+    if not numbered:
+        parts.insert(0, "Nothing was found.")
+    return LookUp(title, _bounded("\n\n".join(parts)), _for_reader(numbered), tuple(numbered))
+
+
+def _read(page: WholePage, sources: Sources) -> LookUp:
+    source = sources.add(page)
+    parts = [_head(source)]
+    if page.outline:
+        parts.append("Headings: " + " / ".join(line.title for line in page.outline))
+    parts.append(_page_text(page.text))
+    parts.extend(f"Not readable: {u.kind} {u.name}: {u.reason}" for u in page.unreadable)
+    if page.next_offset is not None:
+        parts.append(f"The page goes on: call again with offset={page.next_offset}.")
+    text = _bounded("\n\n".join(parts))
+    return LookUp(f"Reading: {page.title}", text, _for_reader([source]), (source,))
+
+
+def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
+    mine = {citation.n: sources.add(citation) for citation in answered.citations}
+    numbered = list(dict.fromkeys(mine.values()))
+    parts = [f"Status: {answered.status or 'answered'}"]
+    if answered.answer:
+        numbers = {n: source.number for n, source in mine.items()}
+        parts.append(_page_text(renumbered(answered.answer, numbers)))
+    parts.extend(_for_model(source) for source in numbered)
+    return LookUp(title, _bounded("\n\n".join(parts)), _for_reader(numbered), tuple(numbered))
+
+
+def _for_model(source: Source) -> str:
+    text = source.passage.text
+    if len(text) > EXCERPT_CHARACTERS:
+        text = text[:EXCERPT_CHARACTERS] + " …"
+    return f"{_head(source)}\n{_page_text(text)}"
+
+
+def _head(source: Source) -> str:
+    passage: Passage = source.passage
+    facts = (
+        f"page {passage.page_id}" if passage.page_id else "",
+        f"space {passage.space_key}" if passage.space_key else "",
+        f"updated {passage.updated_at}" if passage.updated_at else "",
+    )
+    known = ", ".join(fact for fact in facts if fact)
+    return f"{source.marker} {source.place} ({known})\n{passage.url}"
+
+
+def _page_text(text: str) -> str:
+    # A page that closes the tag itself would have its next words read as ours.
+    return f"<page-text>\n{text.replace('</page-text', '< /page-text')}\n</page-text>"
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= RESULT_CHARACTERS:
+        return text
+    return text[:RESULT_CHARACTERS] + "\n</page-text>" + CUT
+
+
+def _for_reader(sources: list[Source]) -> str:
+    if not sources:
+        return "Nothing was found."
+    return "\n".join(f"- {s.number}: {link_to(s.passage, s.place)}" for s in sources)
+
+
+def _argument(arguments: Mapping[str, object], name: str) -> str:
+    words = " ".join(str(arguments.get(name, "")).split())
+    return words if len(words) <= 80 else words[:79] + "…"
+
+
+def _page_name(page: str) -> str:
+    """The title within `KEY:Title`; an id or an address as it is."""
+    if page.isdigit():
+        return f"page {page}"
+    return page if "://" in page else page.rpartition(":")[2]

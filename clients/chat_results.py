@@ -1,0 +1,100 @@
+"""What the server's three tools return, as far as the chat reads it."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+SEARCH = "search_confluence"
+READ = "get_page"
+ANSWER = "answer_question"
+TOOLS = (SEARCH, READ, ANSWER)
+
+
+def _text(value: object) -> object:
+    return "" if value is None else value
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return () if value is None else value
+
+
+def _day(value: object) -> object:
+    return value[:10] if isinstance(value, str) else ""
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Day = Annotated[str, BeforeValidator(_day)]
+HeadingPath = Annotated[tuple[str, ...], BeforeValidator(_path)]
+
+
+class Result(BaseModel):
+    """Fields that a newer server adds are ignored; fields that it leaves out are empty."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Passage(Result):
+    """A piece of a page, however it was found. `text` is Markdown written by page authors."""
+
+    page_id: Text = ""
+    title: Text = ""
+    url: Text = ""
+    space_key: Text = ""
+    heading_path: HeadingPath = ()
+    updated_at: Day = ""
+    text: Text = ""
+
+
+class Hit(Passage):
+    """A search result."""
+
+    text: Annotated[str, BeforeValidator(_text)] = Field(default="", alias="excerpt")
+
+
+class Citation(Passage):
+    """A source of an answer; `n` is the number that the answer's text uses for it."""
+
+    n: int = 0
+    text: Annotated[str, BeforeValidator(_text)] = Field(default="", alias="quote")
+
+
+class Found(Result):
+    """The result of `search_confluence`."""
+
+    results: tuple[Hit, ...] = ()
+    next_cursor: Text = ""
+    notes: tuple[str, ...] = ()
+
+
+class Unreadable(Result):
+    """Something on a page that could not be read, and why."""
+
+    kind: Text = ""
+    name: Text = ""
+    reason: Text = ""
+
+
+class OutlineLine(Result):
+    """A heading of a page."""
+
+    level: int = 1
+    title: Text = ""
+
+
+class WholePage(Passage):
+    """The result of `get_page`: the page, or a part of it."""
+
+    text: Annotated[str, BeforeValidator(_text)] = Field(default="", alias="markdown")
+    outline: tuple[OutlineLine, ...] = ()
+    next_offset: int | None = None
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Answered(Result):
+    """The result of `answer_question`; `answer` marks its sources with `[n]`."""
+
+    status: Text = ""
+    answer: Text = ""
+    citations: tuple[Citation, ...] = ()

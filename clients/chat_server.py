@@ -1,0 +1,238 @@
+"""The MCP server that the chat asks: a child process over stdio, or a URL over HTTP."""
+
+import asyncio
+import logging
+import os
+import shlex
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+import httpx
+from mcp import ClientSession, McpError, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult, TextContent, Tool
+from openai.types.chat import ChatCompletionToolUnionParam
+
+from chat_errors import WikiError, root_cause
+from chat_lookups import Outcome
+from chat_results import TOOLS
+from chat_settings import ChatSettings
+from chat_stderr import StderrTail
+
+# Also for the first start of our own server, which may install packages and create a database.
+TIMEOUT = timedelta(seconds=180)
+GREETING_SECONDS = 30
+END_SECONDS = 10
+REQUEST_TIMEOUT = 408
+DEAD = (anyio.ClosedResourceError, anyio.BrokenResourceError, McpError)
+
+logger = logging.getLogger(__name__)
+
+
+class Connection:
+    """An open session with a server that has our tools."""
+
+    def __init__(self, session: ClientSession, tools: list[Tool]) -> None:
+        self._session = session
+        self.tools = [_as_function(tool) for tool in tools if tool.name in TOOLS]
+
+    @classmethod
+    async def to(cls, session: ClientSession, where: str) -> "Connection":
+        """Asks for the tools, which also proves that the server is alive."""
+        connection = cls(session, (await session.list_tools()).tools)
+        if not connection.tools:
+            raise WikiError(
+                f"The server {where} has none of the tools {', '.join(TOOLS)}. It is no "
+                "confluence-mcp; check CONFLUENCE_MCP_URL or CONFLUENCE_MCP_COMMAND."
+            )
+        return connection
+
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
+        """Calls a tool; a tool that fails is an outcome too. Raises WikiError."""
+        try:
+            return _outcome(await self._session.call_tool(tool, dict(arguments)))
+        except McpError as error:
+            if error.error.code == REQUEST_TIMEOUT:
+                raise WikiError(
+                    f"The MCP server did not answer {tool} in {TIMEOUT.seconds} seconds. "
+                    "Ask again; if this goes on, run `confluence-mcp doctor`."
+                ) from error
+            raise WikiError(f"The MCP server failed at {tool}: {error}. Ask again.") from error
+        except DEAD as error:
+            raise WikiError("The MCP server stopped. Ask again: it is started anew.") from error
+
+
+class Server(Protocol):
+    """A way to reach the tools."""
+
+    def connected(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection for one turn; raises WikiError."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what the server keeps running."""
+        ...
+
+
+def server_from(settings: ChatSettings) -> Server:
+    """The server that the settings name."""
+    if settings.confluence_mcp_url is None:
+        return ChildServer(settings.server_command)
+    token = settings.confluence_mcp_token
+    return RemoteServer(settings.confluence_mcp_url, token.get_secret_value() if token else None)
+
+
+class RemoteServer:
+    """A running server; every turn has a session of its own."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncGenerator[Connection]:
+        """A session that ends with the turn; raises WikiError."""
+        timeout = httpx.Timeout(30, read=TIMEOUT.total_seconds())
+        try:
+            async with (
+                httpx.AsyncClient(headers=self._headers, timeout=timeout) as client,
+                streamable_http_client(self._url, http_client=client) as (read, write, _),
+                ClientSession(read, write, TIMEOUT) as session,
+            ):
+                with anyio.fail_after(GREETING_SECONDS):
+                    await session.initialize()
+                yield await Connection.to(session, self._url)
+        except Exception as error:
+            # Task groups wrap what happens within them; the first cause is what the reader needs.
+            cause = root_cause(error)
+            if isinstance(cause, httpx.HTTPError | McpError | TimeoutError):
+                raise WikiError(self._explain(cause)) from error
+            raise cause from None
+
+    async def close(self) -> None:
+        """Nothing is kept between turns."""
+
+    def _explain(self, cause: Exception) -> str:
+        if isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code in (401, 403):
+            return (
+                f"The MCP server at {self._url} wants to know who asks. Set CONFLUENCE_MCP_TOKEN "
+                "to a token that it accepts."
+            )
+        return (
+            f"The MCP server at {self._url} cannot be reached ({_brief(cause)}). Start it with "
+            "`confluence-mcp serve --transport http`, or correct CONFLUENCE_MCP_URL."
+        )
+
+
+class ChildServer:
+    """A server that the chat starts, shared by all chats, and started anew when it died."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._starting = asyncio.Lock()
+        self._ended = asyncio.Event()
+        self._holder: asyncio.Task[None] | None = None
+        self._session: ClientSession | None = None
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncGenerator[Connection]:
+        """The shared session, after the server was started if need be; raises WikiError."""
+        async with self._starting:
+            connection = await self._alive() or await self._started()
+        yield connection
+
+    async def close(self) -> None:
+        """Ends the server and waits until it is gone."""
+        self._ended.set()
+        holder, self._holder, self._session = self._holder, None, None
+        if holder is not None and not (await asyncio.wait([holder], timeout=END_SECONDS))[0]:
+            holder.cancel()
+            await asyncio.wait([holder])
+
+    async def _alive(self) -> Connection | None:
+        if self._session is None:
+            return None
+        try:
+            return await Connection.to(self._session, self._named)
+        except DEAD:
+            logger.warning("server_restart command=%s", self._command[0])
+            await self.close()
+            return None
+
+    async def _started(self) -> Connection:
+        self._ended = asyncio.Event()
+        opened: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
+        # A session must be opened and closed by one task, and outlives the turn that opens it.
+        self._holder = asyncio.create_task(self._hold(opened), name="mcp-server")
+        try:
+            self._session = session = await opened
+        except asyncio.CancelledError:
+            self._holder.cancel()
+            raise
+        return await Connection.to(session, self._named)
+
+    async def _hold(self, opened: "asyncio.Future[ClientSession]") -> None:
+        parameters = StdioServerParameters(
+            command=self._command[0], args=self._command[1:], env=_child_environment()
+        )
+        with StderrTail() as stderr:
+            try:
+                async with (
+                    stdio_client(parameters, errlog=stderr.file) as (read, write),
+                    ClientSession(read, write, TIMEOUT) as session,
+                ):
+                    await session.initialize()
+                    opened.set_result(session)
+                    await self._ended.wait()
+            except Exception as error:
+                cause = root_cause(error)
+                if opened.done():
+                    logger.warning("server_died cause=%s", _brief(cause))
+                else:
+                    opened.set_exception(WikiError(self._explain(cause, stderr.lines())))
+
+    @property
+    def _named(self) -> str:
+        return shlex.join(self._command)
+
+    def _explain(self, cause: BaseException, said: list[str]) -> str:
+        if isinstance(cause, FileNotFoundError):
+            return (
+                f"The MCP server cannot be started: there is no program `{self._command[0]}`. "
+                "Install it, or set CONFLUENCE_MCP_COMMAND to a command that serves MCP over stdio."
+            )
+        last = "\n\nIt said:\n\n```text\n" + "\n".join(said) + "\n```" if said else ""
+        return (
+            f"The MCP server could not be started with `{self._named}` ({_brief(cause)}). Mend "
+            f"what it complains of, or set CONFLUENCE_MCP_COMMAND, and ask again.{last}"
+        )
+
+
+def _child_environment() -> dict[str, str]:
+    """Ours without the chat's own virtual environment, which is not the server's."""
+    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+
+def _as_function(tool: Tool) -> ChatCompletionToolUnionParam:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description or "",
+            "parameters": tool.inputSchema,
+        },
+    }
+
+
+def _outcome(result: CallToolResult) -> Outcome:
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    return Outcome(result.structuredContent, text, result.isError)
+
+
+def _brief(cause: BaseException) -> str:
+    words = str(cause) or type(cause).__name__
+    return words.splitlines()[0][:200]

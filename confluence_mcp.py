@@ -1,0 +1,251 @@
+"""The command line: one door to both sides, each loaded only when it is asked for."""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from index.errors import ConfigurationError, ConfluenceMcpError
+
+logger = logging.getLogger("confluence_mcp")
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns 0 when done, 1 when it failed, 2 for wrong usage or settings."""
+    options = _parser().parse_args(arguments)
+    _log_to_stderr(verbose=options.verbose)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfluenceMcpError as error:
+        print(error, file=sys.stderr)
+        return MISUSED if isinstance(error, ConfigurationError) else FAILED
+    except KeyboardInterrupt:
+        return FAILED
+    except BrokenPipeError:  # whoever read our output went away
+        sys.stderr.close()
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="confluence-mcp",
+        description="Find, read and cite what a company knows in Confluence. "
+        "Without a command: serve MCP over stdio.",
+    )
+    parser.add_argument("--version", action="version", version=version("confluence-mcp"))
+    parser.add_argument("--verbose", action="store_true", help="log details to standard error")
+    parser.set_defaults(command=serve, transport="stdio")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="see it work on a sample wiki"))
+    _add_ingest(commands.add_parser("ingest", help="take Confluence into the index"))
+    _add_serve(commands.add_parser("serve", help="serve MCP over stdio or HTTP"))
+    _add_search(commands.add_parser("search", help="search the index"))
+    _add_ask(commands.add_parser("ask", help="answer a question from the index"))
+    _add_status(commands.add_parser("status", help="show what the index holds"))
+    return parser
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=level, stream=sys.stderr, format=form)
+    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "mcp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=demo)
+
+
+def demo(_: argparse.Namespace) -> int:
+    """Takes the sample space in and asks it three questions over MCP."""
+    from confluence_mcp_demo import run_demo
+
+    logging.getLogger().setLevel(logging.WARNING)
+    return _run(run_demo)
+
+
+def _add_ingest(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--space", action="append", metavar="KEY", help="only this space; may be repeated")
+    add("--full", action="store_true", help="fetch and store every page anew")
+    add("--export", type=Path, metavar="PATH", help="a space export: zip or unpacked folder")
+    add("--json", action="store_true", help="print the report as JSON")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--every", metavar="15m", help="keep running, at this distance")
+    when.add_argument("--cron", metavar='"0 2 * * *"', help="keep running, at these times")
+    parser.set_defaults(command=ingest)
+
+
+def ingest(options: argparse.Namespace) -> int:
+    """Brings the index up to date with Confluence or with an export, once or on a schedule."""
+    from ingest.schedule import Cron, Every, keep_running
+
+    schedule = (
+        Every(options.every) if options.every else Cron(options.cron) if options.cron else None
+    )
+    if schedule is None:
+        return _run(lambda: _ingest_once(options))
+    return _run(lambda: keep_running(lambda: _ingest_once(options), schedule))
+
+
+async def _ingest_once(options: argparse.Namespace) -> int:
+    from ingest.report import Report
+    from ingest.run import ingest_once
+    from ingest.settings import IngestSettings, source_from
+
+    settings = IngestSettings.load()
+    if options.space:
+        settings.confluence_spaces = ",".join(options.space)
+
+    def progress(report: Report) -> None:
+        logger.info(
+            "pages=%d stored=%d embedded=%d failed=%d",
+            report.pages, report.stored, report.embedded, report.failed,
+        )  # fmt: skip
+
+    async with source_from(settings, options.export) as source:
+        report = await ingest_once(
+            settings,
+            source,
+            space_filter=settings.space_filter,
+            full=options.full,
+            progress=progress,
+        )
+    print(json.dumps(report.to_json()) if options.json else report.summary(), flush=True)
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    return DONE if report.succeeded else FAILED
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--transport", choices=["stdio", "http"], default="stdio", help="default: stdio")
+    add("--host", default="127.0.0.1", help="HTTP: address to listen on (default: 127.0.0.1)")
+    add("--port", type=int, default=8080, help="HTTP: port to listen on (default: 8080)")
+    parser.set_defaults(command=serve)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serves MCP until the client goes (stdio) or until stopped (HTTP)."""
+    from server.app import serve_http, serve_stdio
+    from server.settings import ServerSettings
+
+    settings = ServerSettings.load()
+    if options.transport == "stdio":
+        serve_stdio(settings)
+    else:
+        serve_http(settings, options.host, options.port)
+    return DONE
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", nargs="+", help="a question or keywords")
+    parser.add_argument("--limit", type=int, default=5, help="how many pages (default: 5)")
+    parser.set_defaults(command=search)
+
+
+def search(options: argparse.Namespace) -> int:
+    """Prints the pages that fit best."""
+    return _run(lambda: _search(" ".join(options.text), options.limit))
+
+
+async def _search(text: str, limit: int) -> int:
+    from server.app import open_deps
+    from server.settings import ServerSettings
+    from server.texts import excerpt
+
+    async with open_deps(ServerSettings.load()) as deps:
+        result = await deps.searcher.search(text, limit=limit)
+    for number, hit in enumerate(result.hits, start=1):
+        passage = hit.passages[0]
+        path = " > ".join((hit.page.title, *passage.heading_path))
+        print(f"{number}. {path} ({hit.page.space_key}, {hit.page.updated_at:%Y-%m-%d})")
+        print(f"   {passage.url}")
+        print(_indented(excerpt(passage.body, text, 300)), end="\n\n")
+    for note in result.notes:
+        print(note, file=sys.stderr)
+    return DONE if result.hits else FAILED
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.splitlines())
+
+
+def _add_ask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", nargs="+", help="a question")
+    parser.set_defaults(command=ask)
+
+
+def ask(options: argparse.Namespace) -> int:
+    """Prints an answer with its citations, or the passages that fit best."""
+    return _run(lambda: _ask(" ".join(options.text)))
+
+
+async def _ask(question: str) -> int:
+    from server.app import open_deps
+    from server.rendering import answer_for_person
+    from server.settings import ServerSettings
+    from server.wire import answer_result
+
+    async def progress(_: float, message: str) -> None:
+        logger.info(message)
+
+    async with open_deps(ServerSettings.load()) as deps:
+        answer = await deps.answerer.answer(question, progress=progress)
+    print(answer_for_person(answer_result(answer)))
+    return DONE
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=status)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Prints what the index holds and how fresh it is."""
+    return _run(lambda: _status(as_json=options.json))
+
+
+async def _status(*, as_json: bool) -> int:
+    from index.database import Database
+    from index.settings import IndexSettings
+    from index.status import read_status
+
+    settings = IndexSettings.load()
+    async with Database.open(
+        settings, application_name="confluence-mcp status", read_only=True
+    ) as database:
+        found = await read_status(database)
+    print(json.dumps(found.to_json(), default=str) if as_json else found.summary())
+    return DONE
+
+
+def _run(work: Callable[[], Awaitable[int | None]]) -> int:
+    """Runs to the end; SIGTERM cancels what runs, lets it tidy up, and counts as done."""
+    return asyncio.run(_until_told_to_stop(work))
+
+
+async def _until_told_to_stop(work: Callable[[], Awaitable[int | None]]) -> int:
+    running = asyncio.ensure_future(work())
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    try:
+        return await running or DONE
+    except asyncio.CancelledError:
+        if not running.cancelled():
+            raise
+        logger.info("stopped")
+        return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Which language a text is in, and how Postgres' text search reads it."""
+
+import re
+from collections.abc import Collection
+from functools import cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+# Languages with a text search configuration of their own in a stock Postgres 15 or later. All
+# others, and text without a language, are read by `simple`: words as written, nothing dropped.
+CONFIGURATIONS = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek",
+    "en": "english", "es": "spanish", "eu": "basque", "fi": "finnish", "fr": "french",
+    "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian",
+    "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch", "no": "norwegian",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish",
+    "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+KNOWN = frozenset(CONFIGURATIONS) | {"ja", "ko", "zh", "pl", "cs", "uk", "th", "vi", "he"}
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Runs of scripts that are written without spaces: kana, Han, Hangul, Thai.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0e7f\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
+)
+# Words joined by signs; with a digit in them: ticket keys, error codes, hosts, versions.
+_JOINED = re.compile(r"\b[^\W_]+(?:[-_.:/][^\W_]+)+", re.ASCII)
+_JOINT = re.compile(r"[-_.:/]")
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
+
+
+def language_of(text: str, among: Collection[str] = KNOWN) -> str:
+    """The most likely ISO 639-1 code among the given; "" for a text without letters."""
+    if not any(character.isalpha() for character in text):
+        return ""
+    ranked = _identifier().rank(text)
+    return next((code for code, _ in ranked if code in among), "")
+
+
+def configuration_of(language: str) -> str:
+    """The Postgres text search configuration that reads a language."""
+    return CONFIGURATIONS.get(language, "simple")
+
+
+def clean(text: str) -> str:
+    """The text without what Postgres cannot store or the reader cannot see (NUL, C0 controls)."""
+    return _CONTROL.sub(" ", text)
+
+
+def searchable(text: str) -> str:
+    """The text as the lexical leg reads it.
+
+    Postgres' parser takes a whole run of Han or kana for one word, so that nothing inside it would
+    be found: runs are cut into overlapping pairs of characters, which measures as well as word
+    segmentation. Of `TB-4031` or `db-eu-1.example` it keeps the parts only, each of them common:
+    identifiers with a digit are given once more in one piece.
+    """
+    whole = _JOINED.sub(_with_identifier, clean(text))
+    return _UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", whole)
+
+
+def _with_identifier(joined: re.Match[str]) -> str:
+    if not any(character.isdigit() for character in joined[0]):
+        return joined[0]
+    return f"{joined[0]} {_JOINT.sub('', joined[0])}"
+
+
+def _pairs(run: str) -> str:
+    if len(run) == 1:
+        return run
+    return " ".join(run[at : at + 2] for at in range(len(run) - 1))

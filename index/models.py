@@ -1,0 +1,95 @@
+"""Which embedding model fills the index, and the tables that hold its vectors."""
+
+from dataclasses import dataclass
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow, class_row
+
+from index.embeddings import Embedder
+from index.errors import ModelMismatchError
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """A model known to the index; `has_hnsw` tells whether its vectors have a graph index."""
+
+    id: int
+    name: str
+    dimension: int
+    has_hnsw: bool
+
+    @property
+    def vectors(self) -> sql.Identifier:
+        """The table of its vectors."""
+        return sql.Identifier(f"chunk_vector_{self.id}")
+
+    @property
+    def bits(self) -> sql.Identifier:
+        """The table of its binary-quantised vectors."""
+        return sql.Identifier(f"chunk_bits_{self.id}")
+
+
+ACTIVE_MODEL = "SELECT id, name, dimension, has_hnsw FROM embedding_model WHERE active"
+
+
+async def active_model(connection: AsyncConnection[TupleRow]) -> EmbeddingModel | None:
+    """The model that fills the index; None before the first ingest."""
+    async with connection.cursor(row_factory=class_row(EmbeddingModel)) as cursor:
+        await cursor.execute(ACTIVE_MODEL)
+        return await cursor.fetchone()
+
+
+LOCK_MODELS = "SELECT pg_advisory_xact_lock(hashtextextended('confluence-mcp model', 0))"
+HAS_CHUNKS = "SELECT EXISTS (SELECT FROM chunk)"
+FORGET_MODEL = """
+WITH gone AS (DELETE FROM embedding_model WHERE active RETURNING id)
+SELECT drop_vector_tables(id) FROM gone
+"""
+ADD_MODEL = """
+WITH added AS (
+    INSERT INTO embedding_model (name, dimension) VALUES (%(name)s, %(dimension)s)
+    RETURNING id, dimension
+)
+SELECT create_vector_tables(id, dimension) FROM added
+"""
+
+
+async def claim_model(connection: AsyncConnection[TupleRow], embedder: Embedder) -> EmbeddingModel:
+    """Records the model of a still empty index, or makes sure that it is the recorded one.
+
+    Raises ModelMismatchError when chunks of another model are there.
+    """
+    dimension = await embedder.dimension()
+    async with connection.transaction():
+        await connection.execute(LOCK_MODELS)
+        model = await active_model(connection)
+        if model is not None and not _same(model, embedder.model, dimension):
+            row = await (await connection.execute(HAS_CHUNKS)).fetchone()
+            if row and row[0]:
+                raise ModelMismatchError(_mismatch(model, embedder.model, dimension))
+            await connection.execute(FORGET_MODEL)
+            model = None
+        if model is None:
+            await connection.execute(ADD_MODEL, {"name": embedder.model, "dimension": dimension})
+            model = await active_model(connection)
+    assert model is not None
+    return model
+
+
+def require_model(model: EmbeddingModel, embedder: Embedder) -> None:
+    """Raises ModelMismatchError when questions would be embedded by another model."""
+    if model.name != embedder.model:
+        raise ModelMismatchError(_mismatch(model, embedder.model, None))
+
+
+def _same(model: EmbeddingModel, name: str, dimension: int) -> bool:
+    return model.name == name and model.dimension == dimension
+
+
+def _mismatch(model: EmbeddingModel, name: str, dimension: int | None) -> str:
+    numbers = f" ({dimension} numbers)" if dimension and dimension != model.dimension else ""
+    return (
+        f"The index was filled by the embedding model {model.name} ({model.dimension} numbers), "
+        f"but {name}{numbers} is configured.\n"
+        f"Set EMBEDDING_MODEL back, or fill the index anew with `confluence-mcp ingest --full`."
+    )

@@ -1,0 +1,89 @@
+"""What a search takes and gives: filters, hits, passages and stored pages. Pure data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from index.records import ContentType, Heading, State, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Limits of a search; all that are given must hold. Empty means no limit.
+
+    `spaces` are keys (any of them), `labels` are names (all of them).
+    """
+
+    spaces: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    content_types: tuple[ContentType, ...] = ()
+    author: str | None = None
+    ancestor: str | None = None
+    updated_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """What a result says about its page."""
+
+    page_id: str
+    title: str
+    url: str
+    space_key: str
+    content_type: ContentType
+    version: int
+    state: State
+    author: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One chunk of a hit; `url` opens its heading, `score` is 0 to 1 within this search."""
+
+    chunk_id: int
+
+    heading_path: tuple[str, ...]
+    url: str
+    body: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A page that answers a search, with its best passages, best first."""
+
+    page: PageInfo
+    score: float
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. `total` counts all ranked pages; `notes` are sentences for the reader."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page named by another page: a child or an ancestor."""
+
+    page_id: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A whole page as the index has it."""
+
+    info: PageInfo
+    labels: tuple[str, ...]
+    created_at: datetime | None
+    markdown: str
+    outline: tuple[Heading, ...]
+    unreadable: tuple[Unreadable, ...]
+    ancestors: tuple[PageLink, ...]
+    children: tuple[PageLink, ...]

@@ -1,0 +1,152 @@
+"""The search statement: both legs, the rule of what may be shown, and their fusion, in one trip."""
+
+from typing import LiteralString
+
+from psycopg import sql
+
+from index.models import EmbeddingModel
+
+# Up to this many permitted chunks an index-only scan of binary-quantised vectors with exact
+# re-ranking is as fast as the graph and misses almost nothing; above it the graph is walked.
+SCAN_LIMIT = 60_000
+LEG = 200  # chunks that each leg hands to the fusion
+RERANK = 1_000  # chunks that the scan of bits hands to exact distances
+REACH = 10_000  # chunks that the words of a question may touch, rarest words first
+MAX_TERMS = 96
+
+_STATEMENT: LiteralString = """
+WITH
+configuration AS MATERIALIZED (
+    SELECT name::regconfig AS name, name AS label FROM search_configuration
+),
+-- Pages that may be shown: every reader of both legs passes through this one rule.
+permitted AS MATERIALIZED (
+    SELECT page_ref, chunk_count FROM page
+    WHERE state <> 'tombstoned'
+      AND (%(spaces)s::text[] IS NULL
+           OR space_id IN (SELECT id FROM space WHERE key = ANY(%(spaces)s::text[])))
+      AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
+      AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
+      AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
+      AND (%(ancestor)s::text IS NULL OR page_id = %(ancestor)s::text
+           OR ancestors @> ARRAY[%(ancestor)s::text])
+      AND (%(updated_after)s::timestamptz IS NULL OR updated_at > %(updated_after)s::timestamptz)
+),
+size AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM permitted),
+total AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM page),
+-- Words that some language of the index holds for stop words say nothing in the others either.
+word AS MATERIALIZED (
+    SELECT lexeme FROM unnest(to_tsvector('simple', %(query)s)) AS token
+    WHERE NOT EXISTS (
+        SELECT FROM configuration
+        WHERE label <> 'simple' AND to_tsvector(name, token.lexeme) = ''::tsvector)
+),
+question_term AS MATERIALIZED (
+    SELECT DISTINCT term_id(label, stem.lexeme) AS term_id
+    FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
+),
+rarity AS MATERIALIZED (
+    SELECT term_id, coalesce(chunk_count, 0) AS n,
+           row_number() OVER rarest AS rank,
+           sum(coalesce(chunk_count, 0)) OVER rarest AS reach
+    FROM question_term LEFT JOIN term USING (term_id)
+    WINDOW rarest AS (ORDER BY coalesce(chunk_count, 0), term_id)
+),
+question AS MATERIALIZED (
+    SELECT ('{{' || string_agg(
+                term_id || ':' || ln(1 + (greatest(total.chunks, n) - n + 0.5) / (n + 0.5)), ','
+                ORDER BY term_id
+            ) || '}}/1000000000')::sparsevec AS weights,
+           array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare
+    FROM rarity, total WHERE rank <= {max_terms}
+),
+lexical AS MATERIALIZED (
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
+    FROM chunk_term
+    WHERE term_ids && (SELECT rare FROM question)
+      AND page_ref IN (SELECT page_ref FROM permitted)
+    ORDER BY score DESC LIMIT {leg}
+),
+candidate AS MATERIALIZED (
+    SELECT chunk_id FROM {bits}
+    WHERE (SELECT chunks FROM size) <= {scan_limit}
+      AND page_ref IN (SELECT page_ref FROM permitted)
+    ORDER BY bits <~> binary_quantize(%(vector)s::halfvec({dimension}))::bit({dimension})
+    LIMIT {rerank}
+),
+scanned AS MATERIALIZED (
+    SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
+    FROM candidate JOIN {vectors} USING (chunk_id) ORDER BY distance LIMIT {leg}
+),
+walked AS MATERIALIZED (
+    SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
+    FROM {vectors}
+    -- IS TRUE keeps the rule a filter on the walk through the graph: a join would lose its order.
+    WHERE (SELECT chunks FROM size) > {scan_limit}
+      AND (page_ref IN (SELECT page_ref FROM permitted)) IS TRUE
+    ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {leg}
+),
+dense AS (
+    SELECT chunk_id, page_ref, -distance AS score FROM scanned
+    UNION ALL SELECT chunk_id, page_ref, -distance FROM walked
+),
+leg AS (
+    SELECT chunk_id, page_ref, score, %(dense_share)s::float8 AS share, 'dense' AS leg FROM dense
+    UNION ALL
+    SELECT chunk_id, page_ref, score, 1 - %(dense_share)s::float8, 'lexical' FROM lexical
+),
+-- Fusion: a convex combination of min-max normalised scores, for pages by their best chunk.
+page_leg AS (SELECT page_ref, leg, share, max(score) AS score FROM leg GROUP BY 1, 2, 3),
+page_score AS MATERIALIZED (
+    SELECT page_ref, sum(share * scaled) AS score FROM (
+        SELECT page_ref, share, coalesce(
+            (score - min(score) OVER legs) / nullif(max(score) OVER legs - min(score) OVER legs, 0),
+            1) AS scaled
+        FROM page_leg WINDOW legs AS (PARTITION BY leg)
+    ) AS scaled GROUP BY page_ref
+),
+chunk_score AS (
+    SELECT chunk_id, page_ref, sum(share * scaled) AS score FROM (
+        SELECT chunk_id, page_ref, share, coalesce(
+            (score - min(score) OVER legs) / nullif(max(score) OVER legs - min(score) OVER legs, 0),
+            1) AS scaled
+        FROM leg WINDOW legs AS (PARTITION BY leg)
+    ) AS scaled GROUP BY chunk_id, page_ref
+),
+shown AS MATERIALIZED (
+    SELECT page_ref, score, (SELECT count(*) FROM page_score) AS total
+    FROM page_score ORDER BY score DESC, page_ref LIMIT %(limit)s OFFSET %(offset)s
+),
+best AS (
+    SELECT chunk_score.*, row_number() OVER (
+        PARTITION BY page_ref ORDER BY chunk_score.score DESC, chunk_id) AS rank
+    FROM shown JOIN chunk_score USING (page_ref)
+)
+SELECT shown.total, page.page_id, page.title, page.url, space.key AS space_key, page.content_type,
+       page.version, page.state, page.author, page.updated_at, shown.score AS page_score,
+       chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body, best.score
+FROM shown
+JOIN best USING (page_ref) JOIN page USING (page_ref) JOIN space ON space.id = page.space_id
+JOIN chunk USING (chunk_id)
+WHERE best.rank <= %(passages)s
+ORDER BY shown.score DESC, shown.page_ref, best.rank
+"""
+
+
+def search_statement(model: EmbeddingModel) -> sql.Composed:
+    """The statement over the vectors of one model.
+
+    Parameters: `query` (text prepared by `searchable`), `vector` (HalfVector), `dense_share`,
+    `limit`, `offset`, `passages`, and the filters `spaces`, `labels`, `content_types`, `author`,
+    `ancestor`, `updated_after`, each NULL for no limit.
+    """
+    return sql.SQL(_STATEMENT).format(
+        vectors=model.vectors,
+        bits=model.bits,
+        dimension=sql.Literal(model.dimension),
+        scan_limit=sql.Literal(SCAN_LIMIT),
+        leg=sql.Literal(LEG),
+        rerank=sql.Literal(RERANK),
+        reach=sql.Literal(REACH),
+        max_terms=sql.Literal(MAX_TERMS),
+    )

@@ -1,0 +1,1 @@
+"""How a page body is read: storage format to blocks of Markdown."""

@@ -1,0 +1,25 @@
+"""Names of the storage format's elements and attributes, as the element tree spells them."""
+
+import re
+
+from lxml import etree
+
+# lxml gives its element class no public name.
+Element = etree._Element  # pyright: ignore[reportPrivateUsage]
+
+NAMESPACES = {
+    "ac": "http://atlassian.com/content",
+    "ri": "http://atlassian.com/resource/identifier",
+    "at": "http://atlassian.com/template",
+}
+AC = "{http://atlassian.com/content}"
+RI = "{http://atlassian.com/resource/identifier}"
+AT = "{http://atlassian.com/template}"
+
+# Characters that no XML document may contain, and half characters that no file can.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def raw_text(element: Element) -> str:
+    """All text inside an element, exactly as it is."""
+    return etree.tostring(element, method="text", encoding="unicode", with_tail=False)

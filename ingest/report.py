@@ -1,0 +1,42 @@
+"""What a run did, counted as it goes."""
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of one run over a site. `failed` pages are kept as they were and tried again.
+
+    `embedded` counts chunks that were sent to the embedding model, `reused` those whose text was
+    stored already. `problems` are sentences; a run with problems did not succeed.
+    """
+
+    site_url: str
+    spaces: int = 0
+    pages: int = 0
+    stored: int = 0
+    moved: int = 0
+    hidden: int = 0
+    failed: int = 0
+    unreadable: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the index now equals the site, pages that failed aside."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, object]:
+        """The counts as plain JSON."""
+        return {**asdict(self), "succeeded": self.succeeded}
+
+    def summary(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.pages} pages in {self.spaces} spaces: {self.stored} stored, "
+            f"{self.moved} moved, {self.hidden} hidden, {self.failed} failed; "
+            f"{self.chunks} chunks written, {self.embedded} embedded; {self.seconds:.1f} s"
+        )

@@ -1,0 +1,82 @@
+"""Settings of the writing side: which Confluence is read, as whom, and which of its spaces."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from index.errors import ConfigurationError
+from index.settings import IndexSettings
+from ingest.sources.cloud import CloudSource, cloud_site_url
+from ingest.sources.export import ExportSource, exported_site_url
+from ingest.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceFilter:
+    """Space keys to index and to leave out, in lower case; nothing included means all."""
+
+    included: frozenset[str]
+    excluded: frozenset[str]
+
+    def admits(self, space_key: str) -> bool:
+        """Whether a space is to be indexed."""
+        key = space_key.lower()
+        return key not in self.excluded and (not self.included or key in self.included)
+
+
+class IngestSettings(IndexSettings):
+    """What `ingest` and `worker` read, besides the settings of the index."""
+
+    confluence_url: str | None = Field(
+        None, description="The site, such as https://example.atlassian.net/wiki."
+    )
+    confluence_username: str | None = Field(
+        None, description="Cloud: e-mail of the account that reads Confluence."
+    )
+    confluence_api_token: SecretStr | None = Field(
+        None, description="Cloud: API token of that account, classic or with read scopes."
+    )
+    confluence_spaces: str = Field(
+        "", description="Comma list of space keys to index; `-KEY` excludes. Empty: all visible."
+    )
+
+    @property
+    def space_filter(self) -> SpaceFilter:
+        """CONFLUENCE_SPACES, taken apart."""
+        keys = [key.strip().lower() for key in self.confluence_spaces.split(",")]
+        return SpaceFilter(
+            included=frozenset(key for key in keys if key and not key.startswith("-")),
+            excluded=frozenset(key[1:].strip() for key in keys if key.startswith("-")),
+        )
+
+
+def source_from(
+    settings: IngestSettings, export: Path | None = None
+) -> AbstractAsyncContextManager[Source]:
+    """The source that the settings describe, or the export at a path, to use with `async with`.
+
+    Raises ConfigurationError that names the missing variables.
+    """
+    if export is not None:
+        (url,) = _required("to link exported pages", CONFLUENCE_URL=settings.confluence_url)
+        return ExportSource(export, exported_site_url(url))
+    url, username, token = _required(
+        "to read Confluence Cloud",
+        CONFLUENCE_URL=settings.confluence_url,
+        CONFLUENCE_USERNAME=settings.confluence_username,
+        CONFLUENCE_API_TOKEN=_revealed(settings.confluence_api_token),
+    )
+    return CloudSource(cloud_site_url(url), username, token)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value().strip()
+
+
+def _required(purpose: str, **variables: str | None) -> list[str]:
+    missing = [name for name, value in variables.items() if not value]
+    if missing:
+        raise ConfigurationError(f"Set {', '.join(missing)} {purpose}. See .env.example.")
+    return [value for value in variables.values() if value]

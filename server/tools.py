@@ -1,0 +1,231 @@
+"""The three tools. Their docstrings and field descriptions are written for a model."""
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal
+
+import psycopg
+import psycopg_pool
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from index.errors import ConfluenceMcpError, NotFound
+from index.pages import Pages
+from index.records import ContentType
+from index.results import Filters, StoredPage
+from index.search import Searcher
+from server.answering import Answerer
+from server.llm import Message
+from server.paging import cursor_at, fingerprint, offset_of
+from server.references import PageReference, page_reference
+from server.rendering import answer_text, page_text, search_text
+from server.results import AnswerResult, PageContent, SearchResults
+from server.sections import section_bounds
+from server.wire import answer_result, page_content, search_hit
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the tools work with, built once for a process."""
+
+    searcher: Searcher
+    pages: Pages
+    answerer: Answerer
+
+
+READ_ONLY = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+
+Query = Annotated[
+    str,
+    Field(
+        description="A question or keywords, as a person would ask. Error codes, ticket keys, "
+        "host names and other identifiers are found as written."
+    ),
+]
+Spaces = Annotated[list[str] | None, Field(description="Only these space keys, such as ENG.")]
+Labels = Annotated[list[str] | None, Field(description="Only pages that have all these labels.")]
+ContentTypes = Annotated[
+    list[Literal["page", "blogpost"]] | None, Field(description="Only these kinds of content.")
+]
+Author = Annotated[str | None, Field(description="Only pages last edited by this person (name).")]
+Ancestor = Annotated[
+    str | None, Field(description="Only this page and the pages below it: id, URL or KEY:Title.")
+]
+UpdatedAfter = Annotated[date | None, Field(description="Only pages edited since this day.")]
+
+
+class Turn(BaseModel):
+    """One earlier message of the conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str = Field(max_length=8_000)
+
+
+def register_tools(mcp: MCPServer[Deps]) -> None:
+    """Puts the tools on the server."""
+    mcp.tool(title="Search Confluence", annotations=READ_ONLY)(search_confluence)
+    mcp.tool(title="Read a Confluence page", annotations=READ_ONLY)(get_page)
+    mcp.tool(title="Answer from Confluence", annotations=READ_ONLY)(answer_question)
+
+
+async def search_confluence(
+    ctx: Context[Deps],
+    query: Query,
+    spaces: Spaces = None,
+    labels: Labels = None,
+    content_types: ContentTypes = None,
+    author: Author = None,
+    ancestor: Ancestor = None,
+    updated_after: UpdatedAfter = None,
+    limit: Annotated[int, Field(ge=1, le=25, description="How many pages.")] = 8,
+    cursor: Annotated[str | None, Field(description="`next_cursor` of the same search.")] = None,
+) -> Annotated[CallToolResult, SearchResults]:
+    """Find pages of the company's Confluence wiki by meaning and by words.
+
+    Use it first, whenever something may be written in the wiki. Gives the best passage of each
+    page with title, heading path, URL, space, date and author. Read more with get_page. For a
+    question that wants one answer, answer_question may be quicker.
+    """
+    deps = ctx.request_context.lifespan_context
+    with readable_errors():
+        filters = await _filters(
+            deps.pages, spaces, labels, content_types, author, ancestor, updated_after
+        )
+        search = fingerprint(query, filters)
+        offset = offset_of(cursor, search)
+        found = await deps.searcher.search(query, filters, limit=limit, offset=offset)
+        following = offset + len(found.hits)
+        results = SearchResults(
+            results=[search_hit(hit, query) for hit in found.hits],
+            next_cursor=cursor_at(following, search) if following < found.total else None,
+            notes=list(found.notes),
+        )
+    return _result(search_text(results), results)
+
+
+async def get_page(
+    ctx: Context[Deps],
+    page: Annotated[
+        str, Field(description="Page id, any Confluence URL, tiny link, or KEY:Title (ENG:VPN).")
+    ],
+    section: Annotated[
+        str | None, Field(description="Only the section under this heading (see `outline`).")
+    ] = None,
+    offset: Annotated[int, Field(ge=0, description="`next_offset` of the part before.")] = 0,
+    max_tokens: Annotated[int, Field(ge=200, le=20_000, description="Size of one part.")] = 6_000,
+) -> Annotated[CallToolResult, PageContent]:
+    """Read a page of the wiki as Markdown, whole or in parts.
+
+    Use it after search_confluence, or when a page's id, URL or title is known. Long pages come in
+    parts: go on with `next_offset`, or ask for one `section`. Also tells what on the page could
+    not be read, its place in the tree and its child pages.
+    """
+    deps = ctx.request_context.lifespan_context
+    with readable_errors():
+        stored = await _page(deps.pages, page_reference(page))
+        bounds = section_bounds(stored, section)
+        content = page_content(stored, bounds, offset, max_tokens)
+    return _result(page_text(content), content)
+
+
+async def answer_question(
+    ctx: Context[Deps],
+    question: Annotated[str, Field(description="One question, in any language.")],
+    history: Annotated[
+        list[Turn] | None, Field(max_length=20, description="Earlier turns, oldest first.")
+    ] = None,
+    spaces: Spaces = None,
+    labels: Labels = None,
+    content_types: ContentTypes = None,
+    author: Author = None,
+    ancestor: Ancestor = None,
+    updated_after: UpdatedAfter = None,
+) -> Annotated[CallToolResult, AnswerResult]:
+    """Answer a question from the wiki, with a checked quote for every citation.
+
+    Use it for questions of fact or procedure. `status` is `answered` (text with [n] markers and
+    citations), `not_found` (the wiki does not say; do not guess) or `passages_only` (no chat
+    model is configured: read the quotes and answer yourself).
+    """
+    deps = ctx.request_context.lifespan_context
+
+    async def progress(step: float, message: str) -> None:
+        await ctx.report_progress(step, 3, message)
+
+    with readable_errors():
+        filters = await _filters(
+            deps.pages, spaces, labels, content_types, author, ancestor, updated_after
+        )
+        turns = [Message(turn.role, turn.content) for turn in history or []]
+        answer = await deps.answerer.answer(
+            question, history=turns, filters=filters, progress=progress
+        )
+        result = answer_result(answer)
+    return _result(answer_text(result), result)
+
+
+@contextmanager
+def readable_errors() -> Generator[None]:
+    """Turns what went wrong into a text that helps a model, or its person, to go on."""
+    try:
+        yield
+    except ConfluenceMcpError as error:
+        raise ToolError(str(error)) from error
+    except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
+        logger.exception("the index cannot be reached")
+        raise ToolError(
+            "The index cannot be reached right now: try again in a moment; if it lasts, ask the "
+            "person who runs the server to look at its log."
+        ) from error
+
+
+def _result(text: str, structured: BaseModel) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)],
+        structured_content=structured.model_dump(mode="json"),
+    )
+
+
+async def _filters(
+    pages: Pages,
+    spaces: list[str] | None,
+    labels: list[str] | None,
+    content_types: list[Literal["page", "blogpost"]] | None,
+    author: str | None,
+    ancestor: str | None,
+    updated_after: date | None,
+) -> Filters:
+    above = await _page(pages, page_reference(ancestor)) if ancestor else None
+    return Filters(
+        spaces=tuple(spaces or ()),
+        labels=tuple(labels or ()),
+        content_types=tuple(ContentType(name) for name in content_types or ()),
+        author=author,
+        ancestor=above.info.page_id if above else None,
+        updated_after=datetime.combine(updated_after, time(), UTC) if updated_after else None,
+    )
+
+
+async def _page(pages: Pages, reference: PageReference) -> StoredPage:
+    if reference.page_id is not None:
+        return await pages.page(reference.page_id)
+    title = reference.title or ""
+    found = await pages.pages_of_title(title, reference.space_key)
+    if not found:
+        raise NotFound(f"No page {title!r} here. Find it with search_confluence.")
+    if len(found) > 1:
+        names = "; ".join(
+            f"{info.space_key}:{info.title} (page_id {info.page_id})" for info in found
+        )
+        raise NotFound(f"Several pages are called {title!r}: {names}. Give the page_id.")
+    return await pages.page(found[0].page_id)

@@ -1,0 +1,1 @@
+"""The HTTP personality of Confluence Cloud: REST v2 and what is left of v1."""

@@ -1,0 +1,150 @@
+"""The records of a simulated Confluence site: spaces, content, versions, labels and people."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Literal, Self
+
+SpaceStatus = Literal["current", "archived"]
+ContentKind = Literal["page", "blogpost", "folder", "whiteboard", "database", "embed"]
+ContentStatus = Literal["current", "archived", "trashed", "draft", "historical"]
+AccountStatus = Literal["active", "inactive", "closed", "unknown"]
+AccountType = Literal["atlassian", "app", "customer", "unknown"]
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """The time of a site: stands still until it is told to move."""
+
+    def __init__(self, start: datetime) -> None:
+        self.now = start
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move the time on and give the new one."""
+        self.now += by
+        return self.now
+
+    def tick(self) -> datetime:
+        """Move one second on, so that two changes never bear the same time."""
+        return self.advance(timedelta(seconds=1))
+
+
+class Ids:
+    """Ids that nothing else on the site has: strings of digits, rising."""
+
+    def __init__(self, first: int, step: int) -> None:
+        self._numbers = count(first, step)
+
+    def take(self) -> str:
+        """The next one."""
+        return str(next(self._numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account; `email` is empty where the person keeps it private."""
+
+    account_id: str
+    name: str
+    email: str
+    status: AccountStatus = "active"
+    account_type: AccountType = "atlassian"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token of an account; `scopes` is None for a classic one, which may do everything."""
+
+    account_id: str
+    scopes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space; pages know it by id, people by key."""
+
+    id: str
+    key: str
+    name: str
+    kind: str
+    status: SpaceStatus
+    author_id: str
+    homepage_id: str | None
+    created_at: datetime
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label, the same one wherever it is used."""
+
+    id: str
+    name: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of a title and a body in storage format."""
+
+    number: int
+    created_at: datetime
+    author_id: str
+    title: str
+    body: str
+    message: str = ""
+    minor_edit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A page, a blog post or a node of the page tree without a body, such as a folder."""
+
+    id: str
+    kind: ContentKind
+    status: ContentStatus
+    space_id: str
+    parent_id: str | None
+    position: int | None
+    author_id: str
+    created_at: datetime
+    versions: tuple[Version, ...]
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def version(self) -> Version:
+        """The newest version."""
+        return self.versions[-1]
+
+    @property
+    def title(self) -> str:
+        """The title of the newest version."""
+        return self.version.title
+
+    @property
+    def body(self) -> str:
+        """The body of the newest version, in storage format."""
+        return self.version.body
+
+    def at_version(self, number: int) -> Self | None:
+        """The content as it was at a version, or None where there was no such version."""
+        if not 1 <= number <= len(self.versions):
+            return None
+        return replace(self, versions=self.versions[:number])
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What a site knows of a file on a page or blog post; its bytes are not kept here."""
+
+    id: str
+    container_id: str
+    filename: str
+    media_type: str
+    size: int
+    status: ContentStatus
+    created_at: datetime
+    version: int
+    author_id: str
+    comment: str = ""

@@ -1,0 +1,97 @@
+"""A source over a simulated site, with a clock that only runs when the source waits."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from index.records import Space
+from ingest.sources.cloud import CloudSource
+from ingest.sources.pace import Pace, Timing
+from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from tests.confluence.accounts import EMAIL, TOKEN
+from tests.confluence.faults import Faults
+from tests.confluence.server import serve
+from tests.confluence.site import Site
+
+
+@dataclass(slots=True)
+class FakeTime:
+    """Time that passes by sleeping only; `slept` has every wait."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list[float])
+
+    async def sleep(self, seconds: float) -> None:
+        """Moves on at once."""
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def timing(self, dice: float = 0.0) -> Timing:
+        """For a client: the same dice each time."""
+        return Timing(now=lambda: self.now, sleep=self.sleep, dice=lambda: dice)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A site that is being served, what goes wrong there, and the client's time."""
+
+    site: Site
+    faults: Faults
+    time: FakeTime
+    base_url: str
+
+    @asynccontextmanager
+    async def source(
+        self, token: str = TOKEN, username: str = EMAIL
+    ) -> AsyncGenerator[CloudSource]:
+        """A source with these credentials."""
+        pace = Pace(timing=self.time.timing())
+        async with CloudSource(self.base_url, username, token, pace=pace) as source:
+            yield source
+
+
+@contextmanager
+def scene(site: Site) -> Generator[Scene]:
+    """The site, served on a loopback port."""
+    faults = Faults()
+    with serve(site, faults) as base_url:
+        yield Scene(site, faults, FakeTime(), base_url)
+
+
+async def first_space(source: CloudSource) -> Space:
+    """The first space of the site."""
+    return (await source.spaces())[0]
+
+
+async def swept(source: CloudSource) -> list[PageSummary]:
+    """All summaries of the first space."""
+    return [summary async for summary in source.sweep(await first_space(source))]
+
+
+async def fetched(
+    source: CloudSource, summaries: list[PageSummary]
+) -> dict[str, SourcePage | FetchFailure]:
+    """The answers for these pages of the first space, by page id."""
+    answers: dict[str, SourcePage | FetchFailure] = {}
+    async for answer in source.fetch(await first_space(source), summaries):
+        is_failure = isinstance(answer, FetchFailure)
+        answers[answer.page_id if is_failure else answer.summary.page_id] = answer
+    return answers
+
+
+async def crowd(pace: Pace, requests: int) -> int:
+    """How many of these requests, all wanted now, run at the same time."""
+    running = most = 0
+
+    async def request() -> None:
+        nonlocal running, most
+        async with pace.turn():
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(request() for _ in range(requests)))
+    return most
