@@ -23,18 +23,24 @@ from tests.evals.measure import LEGS, Question, ask, questions, score
 SAMPLE = Path(__file__).parent.parent / "ingest" / "sample_space"
 
 
-async def main(model: str) -> None:
+def main(model: str) -> None:
     """Prints a line for each leg, then the questions whose page the fusion does not show."""
     with tempfile.TemporaryDirectory() as home:
-        Path(home).chmod(0o711)
         settings = IndexSettings(
-            postgres_url=None, confluence_mcp_home=Path(home), embedding_model=model,
-            openai_api_key=None, openai_base_url=None,
-        )  # fmt: skip
-        async with ExportSource(SAMPLE, SAMPLE_SITE) as source:
-            everything = SpaceFilter(frozenset(), frozenset())
-            print((await ingest_once(settings, source, space_filter=everything)).summary())
-        await _measure(settings)
+            postgres_url=None,
+            confluence_mcp_home=Path(home),
+            embedding_model=model,
+            openai_api_key=None,
+            openai_base_url=None,
+        )
+        asyncio.run(_run(settings))
+
+
+async def _run(settings: IndexSettings) -> None:
+    async with ExportSource(SAMPLE, SAMPLE_SITE) as source:
+        everything = SpaceFilter(frozenset(), frozenset())
+        print((await ingest_once(settings, source, space_filter=everything)).summary())
+    await _measure(settings)
 
 
 async def _measure(settings: IndexSettings) -> None:

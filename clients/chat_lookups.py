@@ -1,15 +1,17 @@
 """A tool call in words for the reader, and its result in words for the chat model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from chat_results import ANSWER, READ, SEARCH, Answered, Found, Passage, WholePage
+from chat_results import ANSWER, READ, SEARCH, Answered, Found, PageName, Passage, WholePage
 from chat_sources import Source, Sources, link_to, renumbered
 
 EXCERPT_CHARACTERS = 3_000
 RESULT_CHARACTERS = 60_000
+FORGED_TAG = re.compile(r"<(?=[\s/]*page-text)", re.IGNORECASE)
 CUT = "\n(The rest was left out. Ask for a section, or for fewer results.)"
 
 
@@ -81,8 +83,11 @@ def _read(page: WholePage, sources: Sources) -> LookUp:
     parts = [_head(source)]
     if page.outline:
         parts.append("Headings: " + " / ".join(line.title for line in page.outline))
+    if page.children:
+        parts.append("Child pages: " + _named(page.children))
     parts.append(_page_text(page.text))
     parts.extend(f"Not readable: {u.kind} {u.name}: {u.reason}" for u in page.unreadable)
+    parts.extend(page.notes)
     if page.next_offset is not None:
         parts.append(f"The page goes on: call again with offset={page.next_offset}.")
     text = _bounded("\n\n".join(parts))
@@ -97,7 +102,14 @@ def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
         numbers = {n: source.number for n, source in mine.items()}
         parts.append(_page_text(renumbered(answered.answer, numbers)))
     parts.extend(_for_model(source) for source in numbered)
+    if answered.nearest:
+        parts.append("Nearest pages: " + _named(answered.nearest))
+    parts.extend(answered.notes)
     return LookUp(title, _bounded("\n\n".join(parts)), _for_reader(numbered), tuple(numbered))
+
+
+def _named(pages: tuple[PageName, ...]) -> str:
+    return "; ".join(f"{page.title} (page {page.page_id})" for page in pages)
 
 
 def _for_model(source: Source) -> str:
@@ -113,6 +125,7 @@ def _head(source: Source) -> str:
         f"page {passage.page_id}" if passage.page_id else "",
         f"space {passage.space_key}" if passage.space_key else "",
         f"updated {passage.updated_at}" if passage.updated_at else "",
+        "archived" if passage.archived else "",
     )
     known = ", ".join(fact for fact in facts if fact)
     return f"{source.marker} {source.place} ({known})\n{passage.url}"
@@ -120,7 +133,7 @@ def _head(source: Source) -> str:
 
 def _page_text(text: str) -> str:
     # A page that closes the tag itself would have its next words read as ours.
-    return f"<page-text>\n{text.replace('</page-text', '< /page-text')}\n</page-text>"
+    return f"<page-text>\n{FORGED_TAG.sub('&lt;', text)}\n</page-text>"
 
 
 def _bounded(text: str) -> str:

@@ -44,6 +44,7 @@ class Passage(Result):
     space_key: Text = ""
     heading_path: HeadingPath = ()
     updated_at: Day = ""
+    archived: bool = False
     text: Text = ""
 
 
@@ -83,6 +84,13 @@ class OutlineLine(Result):
     title: Text = ""
 
 
+class PageName(Result):
+    """A page named by another."""
+
+    page_id: Text = ""
+    title: Text = ""
+
+
 class WholePage(Passage):
     """The result of `get_page`: the page, or a part of it."""
 
@@ -90,6 +98,8 @@ class WholePage(Passage):
     outline: tuple[OutlineLine, ...] = ()
     next_offset: int | None = None
     unreadable: tuple[Unreadable, ...] = ()
+    children: tuple[PageName, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Answered(Result):
@@ -98,3 +108,5 @@ class Answered(Result):
     status: Text = ""
     answer: Text = ""
     citations: tuple[Citation, ...] = ()
+    nearest: tuple[PageName, ...] = ()
+    notes: tuple[str, ...] = ()

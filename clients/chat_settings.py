@@ -27,7 +27,8 @@ class ChatSettings(BaseSettings):
         description="Base URL of a compatible endpoint, such as http://127.0.0.1:11434/v1.",
     )
     chat_model: str | None = Field(
-        default=None, description=f"Model that writes the answers. Unset: {DEFAULT_MODEL}."
+        default=None,
+        description=f"Model that writes the answers. Unset: {DEFAULT_MODEL} with a key.",
     )
     confluence_mcp_url: str | None = Field(
         default=None,
@@ -44,9 +45,9 @@ class ChatSettings(BaseSettings):
     @property
     def model(self) -> str | None:
         """Name of the chat model, or None when no endpoint is configured."""
-        if self.openai_api_key is None and self.openai_base_url is None:
-            return None
-        return self.chat_model or DEFAULT_MODEL
+        if self.openai_api_key is not None:
+            return self.chat_model or DEFAULT_MODEL
+        return self.chat_model if self.openai_base_url is not None else None
 
     @property
     def server_command(self) -> list[str]:

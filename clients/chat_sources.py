@@ -112,6 +112,7 @@ def facts(passage: Passage) -> str:
     parts = (
         f"Space {passage.space_key}" if passage.space_key else "",
         f"updated {passage.updated_at}" if passage.updated_at else "",
+        "archived" if passage.archived else "",
     )
     return as_plain_text(" · ".join(part for part in parts if part))
 

@@ -112,6 +112,9 @@ class Cluster:
             name = hashlib.sha256(os.fsencode(self._layout.home)).hexdigest()[:16]
             folder = Path(tempfile.gettempdir()) / f"confluence-mcp-{name}"
         self._make_private(folder)
+        # A dead server's files stop a new one while their process number exists, be it a zombie's.
+        for leftover in folder.glob(f".s.PGSQL.{PORT}*"):
+            leftover.unlink()
         return folder
 
     def _make_private(self, folder: Path) -> None:

@@ -63,6 +63,7 @@ def user_ids(storage: str) -> frozenset[str]:
 def _macro(walk: Walk, element: Element, flow: Flow) -> None:
     macro = macros.macro_of(element)
     _MACROS.get(macro.name, macros.unknown)(walk, macro, flow)
+    walk.rest(element, flow, macros.MACRO_PARTS)
 
 
 _HANDLERS: dict[str, Handler] = {

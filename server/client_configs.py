@@ -29,12 +29,12 @@ class Launch:
 
     @classmethod
     def of_this_program(cls, home: Path) -> Self:
-        """From a checkout through uv, else the installed command itself."""
+        """From a checkout through uv, in its folder because of `.env`; else the installed command."""
         environment = {} if home == default_home() else {"CONFLUENCE_MCP_HOME": str(home)}
         root = Path(__file__).parent.parent
         uv = shutil.which("uv")
         if uv and (root / "pyproject.toml").is_file():
-            return cls(uv, ("run", "--project", str(root), "confluence-mcp"), environment, root)
+            return cls(uv, ("run", "--directory", str(root), "confluence-mcp"), environment, root)
         return cls(str(Path(sys.argv[0]).resolve()), (), environment, None)
 
     def shell(self, command: str) -> str:

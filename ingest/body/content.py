@@ -8,6 +8,7 @@ from ingest.body.names import AC, AT, Element, raw_text
 from ingest.body.text import SEAM, prose
 from ingest.body.walk import Flow, Handler, Walk
 
+_TASK_PARTS = frozenset(AC + name for name in ("task-id", "task-uuid", "task-status", "task-body"))
 _EMOTICONS = {
     "smile": "🙂",
     "sad": "🙁",
@@ -34,11 +35,17 @@ _EMOTICONS = {
 def task_list(walk: Walk, element: Element, flow: Flow) -> None:
     """Tasks with their state."""
     flow.flush()
+    walk.rest(element, flow, (AC + "task",))
+    flow.flush()
     items: list[tuple[str, list[Block]]] = []
     for task in element.iterchildren(AC + "task"):
         is_done = raw_text_of(task, AC + "task-status") == "complete"
         body = task.find(AC + "task-body")
         blocks = [] if body is None else walk.blocks(body)
+        strays = walk.flow()
+        walk.rest(task, strays, _TASK_PARTS)
+        strays.flush()
+        blocks += strays.blocks
         items.append(("- [x] " if is_done else "- [ ] ", blocks))
     add_list(flow, items, indent=2)
 

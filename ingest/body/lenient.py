@@ -37,6 +37,14 @@ _BLOCKS = frozenset(
         *("h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr", "dl", "dt", "dd"),
     )
 )
+# These hold no blocks: where one begins, their end was forgotten.
+_LEAVES = frozenset(
+    (
+        *("ac:parameter", "ac:default-parameter", "ac:placeholder", "ac:task-id", "ac:task-uuid"),
+        *("ac:task-status", "script", "style"),
+    )
+)
+_INLINE = frozenset(("ac:link", "ac:link-body", "ac:plain-text-link-body", "ac:emoticon"))
 _IMPLIED_END = {
     "li": (frozenset(("li",)), frozenset(("ul", "ol"))),
     "td": (frozenset(("td", "th")), frozenset(("tr", "table"))),
@@ -129,7 +137,7 @@ class _Builder:
 
     def _start(self, name: str, attributes: str) -> None:
         self._end_implied(name)
-        is_empty = name in _VOID or attributes.rstrip().endswith("/")
+        is_empty = name in _VOID or name.startswith("ri:") or attributes.rstrip().endswith("/")
         if len(self._open) >= _DEEPEST:
             self._too_deep += not is_empty
             return
@@ -138,6 +146,9 @@ class _Builder:
             self._open.append((name, element))
 
     def _end_implied(self, name: str) -> None:
+        if name in _BLOCKS or (name.startswith("ac:") and name not in _INLINE):
+            while len(self._open) > 1 and self._open[-1][0] in _LEAVES:
+                self._open.pop()
         if name in _BLOCKS and self._open[-1][0] == "p":
             self._open.pop()
         ended, limits = _IMPLIED_END.get(name, (frozenset[str](), frozenset[str]()))

@@ -9,6 +9,7 @@ from ingest.body.walk import Flow, Handler, Walk
 
 _TEXT_PARENTS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "span", "a", "strong", "em"))
 _KINDS = ("page", "blog-post", "attachment", "user", "space", "url", "shortcut", "content-entity")
+_IMAGE_PARTS = frozenset((AC + "caption", AC + "adf-mark", *(RI + kind for kind in _KINDS)))
 _BODIES = (AC + "link-body", AC + "plain-text-link-body")
 
 
@@ -120,6 +121,7 @@ def confluence_image(walk: Walk, element: Element, flow: Flow) -> None:
         has_owner = first_reference(reference) is not None
         url = filename if has_owner or not url else url
     _write_image(element, flow, alt or target.name, url, "" if text == alt else text)
+    walk.rest(element, flow, _IMAGE_PARTS)
 
 
 def _write_image(element: Element, flow: Flow, alt: str, url: str | None, caption: str) -> None:

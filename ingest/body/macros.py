@@ -47,6 +47,9 @@ class Macro:
         return name in self.parameters
 
 
+MACRO_PARTS = frozenset(
+    AC + name for name in ("parameter", "default-parameter", "plain-text-body", "rich-text-body")
+)
 MacroHandler = Callable[[Walk, Macro, Flow], None]
 
 
@@ -62,7 +65,7 @@ def macro_of(element: Element) -> Macro:
             parameters.setdefault("", child)
         elif child.tag == AC + "plain-text-body":
             plain = (plain or "") + raw_text(child)
-        else:
+        elif child.tag == AC + "rich-text-body":
             rich.append(child)
     return Macro(element.get(AC + "name", "").lower().strip(), parameters, rich, plain)
 

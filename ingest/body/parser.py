@@ -95,4 +95,5 @@ def _xml_text(match: re.Match[str]) -> str:
     meaning = html.unescape(entity)
     if meaning == entity:
         return "&amp;" + entity[1:]
-    return html.escape(FORBIDDEN.sub("", meaning))
+    # A replacement character is what html makes of a number that no character has.
+    return html.escape(FORBIDDEN.sub("", meaning).replace("\ufffd", ""))

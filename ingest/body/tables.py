@@ -12,6 +12,8 @@ from ingest.body.walk import Flow, Handler, Walk
 # A value is repeated in the cells that it spans; a long text is not, it would drown the rest.
 _LONGEST_REPEATED = 300
 _WIDEST = 60
+_ROWS = frozenset(("td", "th"))
+_GROUPS = frozenset(("tr", "thead", "tbody", "tfoot", "caption", "colgroup", "col"))
 _FENCE = re.compile(r"(`{3,})")
 _RULE_ROW = re.compile(r"\|(?: --- \|)+")
 _CELL_END = re.compile(r"(?<!\\) \| ")
@@ -34,6 +36,8 @@ def table(walk: Walk, element: Element, flow: Flow) -> None:
     for caption in element.iterchildren("caption"):
         walk.child(caption, flow)
         flow.flush()
+    _read_strays(walk, element, flow)
+    flow.flush()
     sources = list(_source_rows(element))
     if len(sources) == 1 and len(sources[0]) == 1:
         walk.children(sources[0][0], flow)
@@ -44,6 +48,15 @@ def table(walk: Walk, element: Element, flow: Flow) -> None:
         flow.add(Block("table", render(rows)))
 
 
+def _read_strays(walk: Walk, element: Element, flow: Flow) -> None:
+    """Text between rows or cells, which browsers show above the table."""
+    known = _ROWS if element.tag == "tr" else _GROUPS
+    walk.rest(element, flow, known)
+    for child in element:
+        if child.tag in _GROUPS and child.tag not in ("caption", "colgroup", "col"):
+            _read_strays(walk, child, flow)
+
+
 def grid_of(walk: Walk, element: Element) -> list[Row]:
     """The fields of a table, row by row, all rows equally long."""
     return grid(walk, list(_source_rows(element)))
@@ -52,7 +65,7 @@ def grid_of(walk: Walk, element: Element) -> list[Row]:
 def _source_rows(element: Element) -> Iterator[list[Element]]:
     for child in element:
         if child.tag == "tr":
-            yield [cell for cell in child if cell.tag in ("td", "th")]
+            yield [cell for cell in child if cell.tag in _ROWS]
         elif child.tag in ("thead", "tbody", "tfoot"):
             yield from _source_rows(child)
 
@@ -105,7 +118,9 @@ def _span(element: Element, name: str) -> int:
 
 def _cell_text(walk: Walk, element: Element) -> str:
     was_in_cell, walk.in_cell = walk.in_cell, True
+    walk.depth += 2  # A cell within a cell takes three times the stack of other elements.
     blocks = walk.blocks(element)
+    walk.depth -= 2
     walk.in_cell = was_in_cell
     if len(blocks) == 1 and blocks[0].kind == "text":
         text = blocks[0].markdown.replace(LINE_BREAK, "<br>").replace("\n", " ")

@@ -9,7 +9,7 @@ from ingest.body.names import Element
 from ingest.body.text import fragment, one_line, paragraphs, prose
 
 # Far above what people nest, and far below what Python's stack holds.
-_DEEPEST = 96
+_DEEPEST = 80
 
 
 class Flow:
@@ -61,7 +61,7 @@ class Walk:
         self._hidden = hidden
         self._lost: dict[Unreadable, None] = {}
         self._anchors: dict[str, int] = {}
-        self._depth = 0
+        self.depth = 0
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
@@ -74,10 +74,10 @@ class Walk:
 
     def children(self, element: Element, flow: Flow) -> None:
         """Reads everything inside an element, as if the element itself were not there."""
-        if self._depth >= _DEEPEST:
+        if self.depth >= _DEEPEST:
             self._flatten(element, flow)
             return
-        self._depth += 1
+        self.depth += 1
         write = flow.inline.append
         if element.text:
             write(prose(element.text))
@@ -90,7 +90,7 @@ class Walk:
                 handler(self, child, flow)
             if child.tail:
                 write(prose(child.tail))
-        self._depth -= 1
+        self.depth -= 1
 
     def child(self, element: Element, flow: Flow) -> None:
         """Reads one element and the text after it."""
@@ -101,6 +101,17 @@ class Walk:
             handler(self, element, flow)
         if element.tail:
             flow.inline.append(prose(element.tail))
+
+    def rest(self, element: Element, flow: Flow, known: Collection[str]) -> None:
+        """What stands inside an element beside the children that it is meant to have."""
+        text = element.text
+        if text and not text.isspace():
+            flow.inline.append(prose(text))
+        for child in element:
+            if child.tag not in known:
+                self.child(child, flow)
+            elif child.tail and not child.tail.isspace():
+                flow.inline.append(prose(child.tail))
 
     def blocks(self, element: Element) -> list[Block]:
         """Everything inside an element as blocks of their own."""

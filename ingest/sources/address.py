@@ -50,7 +50,7 @@ def followed(base_url: str, current_url: str, link: str) -> str:
     is_under_base = target.path.startswith(f"{base.path}/")
     if (target.scheme, target.netloc) != (base.scheme, base.netloc) or not is_under_base:
         raise SourceError(
-            f"A listing of {base.netloc} goes on at {target.netloc}{target.path}, which is not "
-            "followed. Check that CONFLUENCE_URL is the site's own address."
+            f"A listing of {base.hostname} goes on at {target.hostname}, outside {base.path}, and "
+            "is not followed there. Check that CONFLUENCE_URL is the site's own address."
         )
     return target.geturl()

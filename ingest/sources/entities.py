@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -11,17 +12,16 @@ from lxml import etree
 from index.errors import SourceError
 
 BLOCK_BYTES = 1 << 18
-OBJECT_CHARACTERS = 1 << 26
+OBJECT_CHARACTERS = 1 << 25
 
 _Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no public name for it
 
 _PROLOG = re.compile(
-    r"\ufeff?\s*(?:<\?xml\s[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<hibernate-generic[\s>]", re.DOTALL
+    r"\ufeff?\s*(?:<\?xml\s[^>]*\?>)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<hibernate-generic[\s>]",
+    re.DOTALL,
 )
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_FORBIDDEN_REFERENCE = re.compile(
-    r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef]));", re.IGNORECASE
-)
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));", re.IGNORECASE)
 _LONGEST_REFERENCE = 12
 
 
@@ -111,7 +111,14 @@ def _end_without_open_reference(text: str) -> int:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text))
+    return _REFERENCE.sub(_unless_forbidden, _FORBIDDEN.sub("", text))
+
+
+def _unless_forbidden(reference: re.Match[str]) -> str:
+    hexadecimal, decimal = reference.groups()
+    number = int(hexadecimal, 16) if hexadecimal else int(decimal)
+    is_allowed = number <= sys.maxunicode and not _FORBIDDEN.match(chr(number))
+    return reference.group() if is_allowed else ""
 
 
 def _entity(element: _Element) -> Entity:

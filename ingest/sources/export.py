@@ -168,6 +168,11 @@ def _stage(path: Path) -> sqlite3.Connection:
             f"The export {path} cannot be staged ({error}). It needs about its unpacked size of "
             "free disk space in the temporary folder (TMPDIR)."
         ) from error
+    except OSError as error:
+        database.close()
+        raise SourceError(
+            f"The export {path} cannot be read ({error.strerror}). Check who may read it."
+        ) from error
     except BaseException:
         database.close()
         raise

@@ -88,9 +88,9 @@ def uv() -> str:
     return shutil.which("uv") or _absent("uv")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; while it is open no asynchronous test can run."""
     if not Path(CHROMIUM).exists():
         _absent(CHROMIUM)
     with sync_playwright() as playwright:

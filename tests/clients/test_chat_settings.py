@@ -27,6 +27,15 @@ def test_with_a_key_there_is_a_default_model(monkeypatch: pytest.MonkeyPatch) ->
     assert "test-key" not in repr(settings)
 
 
+def test_another_endpoint_needs_the_name_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1")
+    unnamed = ChatSettings().model
+    monkeypatch.setenv("CHAT_MODEL", "qwen3")
+
+    assert unnamed is None
+    assert ChatSettings().model == "qwen3"
+
+
 def test_the_server_of_this_checkout_is_started_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -18,7 +18,8 @@ async def main() -> None:
             print("ready", flush=True)
             while statement := await asyncio.to_thread(sys.stdin.readline):
                 async with database.pool.connection() as connection:
-                    print(await _answer(connection, statement), flush=True)
+                    answer = await _answer(connection, statement)
+                print(answer, flush=True)
     except ConfluenceMcpError as error:
         print(f"{type(error).__name__}: {error}", flush=True)
 

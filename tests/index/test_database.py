@@ -1,7 +1,33 @@
+"""The door to any Postgres: what it offers, and what it says when it cannot open."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import psycopg
 import pytest
+from pgvector import HalfVector
+from pydantic import SecretStr
+
 from index.database import Database
+from index.embedded_postgres import DATABASE
+from index.errors import DatabaseError
+from index.settings import IndexSettings
+from tests.conftest import Postgres
+
 pytestmark = pytest.mark.anyio
-@pytest.mark.parametrize("n", range(5))
-async def test_x(database: Database, n: int) -> None:
-    async with database.pool.connection() as c:
-        print(await (await c.execute("select count(*) from page")).fetchone(), await (await c.execute("show hnsw.ef_search")).fetchone())
+
+Refusal = Callable[..., "object"]
+
+
+@pytest.fixture
+def role(postgres: Postgres) -> Generator[str]:
+    """A user without any rights, dropped after the test."""
+    postgres.run("CREATE ROLE plain_user LOGIN PASSWORD 'p@ss:word'")
+    yield "plain_user"
+    postgres.run("DROP ROLE plain_user")

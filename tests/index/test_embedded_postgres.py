@@ -371,7 +371,7 @@ def test_text_search_tells_letters_from_marks_in_every_script(home: Path, join: 
 
     words = user.ask("SELECT to_tsvector('simple', 'ÄPFEL–„Übung“… 日本語、検索 ΣΑΣ')::text")
 
-    assert words == "'äpfel':1 'σασ':5 'übung':2 '日本語':3 '検索':4\n"
+    assert words == "'äpfel':1 'übung':2 'σασ':5 '日本語':3 '検索':4\n"
 
 
 @as_root

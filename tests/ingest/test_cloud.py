@@ -169,7 +169,7 @@ async def test_a_next_link_to_another_place_is_refused(small: Scene, link: str) 
     small.faults.add(rewritten(lambda answer: {**answer, "_links": {"next": link}}), SWEEP)
 
     async with small.source() as source:
-        with pytest.raises(SourceError, match="not followed"):
+        with pytest.raises(SourceError, match="is not followed there"):
             await swept(source)
 
 

@@ -1,5 +1,6 @@
 """Space exports that are broken, cut short or none at all: refused, never read in part."""
 
+import itertools
 import re
 import zipfile
 from pathlib import Path
@@ -7,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from index.errors import SourceError
+from ingest.sources.entities import OBJECT_CHARACTERS
 from ingest.sources.export import ExportSource
-from tests.ingest.exports import HEAD, SITE, TAIL, page, space, write_folder, write_zip
+from tests.ingest.exports import (
+    HEAD,
+    SITE,
+    TAIL,
+    page,
+    space,
+    write_folder,
+    write_large,
+    write_zip,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +72,7 @@ async def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     [
         "",
         "<html><body>Log in</body></html>",
+        "<!---->" * 30_000,
         '<!DOCTYPE x [<!ENTITY a "b">]><hibernate-generic><object/></hibernate-generic>',
         '<!-- <hibernate-generic> --><!DOCTYPE x [<!ENTITY a "b">]><hibernate-generic/>',
     ],
@@ -84,6 +96,15 @@ async def test_an_undeclared_entity_is_an_error_and_no_page_text_is_quoted(
             await source.spaces()
 
     assert "Secret" not in str(caught.value)
+
+
+async def test_an_object_larger_than_any_page_is_refused(tmp_path: Path) -> None:
+    endless = "x" * (OBJECT_CHARACTERS // 100)
+    archive = write_large(tmp_path / "export.zip", itertools.repeat(endless, 102))
+
+    async with ExportSource(archive, SITE) as source:
+        with pytest.raises(SourceError, match="no page has"):
+            await source.spaces()
 
 
 async def test_paths_that_hold_no_export_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small site that bodies in these tests refer to."""
+"""The pages, files and people that bodies in these tests refer to."""
 
 from ingest.storage_format import LinkContext
 

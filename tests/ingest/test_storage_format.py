@@ -1,0 +1,221 @@
+"""Storage format becomes Markdown, construct by construct."""
+
+from pathlib import Path
+
+import pytest
+
+from index.records import Heading, Unreadable
+from ingest.storage_format import Conversion, convert, user_ids
+from tests.ingest.linked_site import CONTEXT
+
+_CONSTRUCTS = sorted((Path(__file__).parent / "constructs").glob("*.xml"))
+
+
+def _transcript(conversion: Conversion) -> str:
+    """Markdown, then what could not be read: the form of the expected files."""
+    lost = [f"{lost.kind} | {lost.name} | {lost.reason}\n" for lost in conversion.unreadable]
+    return conversion.markdown + "\n" + "".join(["\n=== unreadable ===\n", *lost] if lost else [])
+
+
+@pytest.mark.parametrize("storage", _CONSTRUCTS, ids=lambda path: path.stem)
+def test_a_construct_reads_as_expected(storage: Path) -> None:
+    conversion = convert(storage.read_text(), CONTEXT)
+
+    assert _transcript(conversion) == storage.with_suffix(".md").read_text()
+
+
+def test_an_empty_body_has_no_blocks() -> None:
+    conversion = convert("", CONTEXT)
+
+    assert conversion == Conversion((), ())
+    assert conversion.markdown == ""
+    assert conversion.outline == ()
+
+
+def test_the_outline_points_at_heading_lines() -> None:
+    conversion = convert(
+        "<p>intro</p><h1>One</h1><p>text</p><h3>Two <em>b</em></h3><ul><li>x</li></ul>"
+        "<ac:layout><ac:layout-cell><h2>One</h2></ac:layout-cell></ac:layout>",
+        CONTEXT,
+    )
+
+    lines = [conversion.markdown[heading.offset :].split("\n")[0] for heading in conversion.outline]
+
+    assert lines == ["# One", "### Two *b*", "## One"]
+    assert conversion.outline[1] == Heading(3, "Two b", "Two-b", conversion.markdown.index("###"))
+
+
+def test_anchors_follow_the_rules_of_confluence_cloud() -> None:
+    body = "<h1>Set up</h1><h2>Set up</h2><h2>Größe &amp; “50%”</h2><h2>Set up</h2>"
+
+    anchors = [heading.anchor for heading in convert(body, CONTEXT).outline]
+
+    assert anchors == [
+        "Set-up",
+        "Set-up.1",
+        "Gr%C3%B6%C3%9Fe-&-%E2%80%9C50%25%E2%80%9D",
+        "Set-up.2",
+    ]
+
+
+def test_a_heading_within_a_panel_counts_for_anchors_but_not_for_the_outline() -> None:
+    panel = (
+        '<ac:structured-macro ac:name="info"><ac:rich-text-body><h2>Twice</h2></ac:rich-text-body>'
+        "</ac:structured-macro>"
+    )
+
+    outline = convert(f"{panel}<h2>Twice</h2>", CONTEXT).outline
+
+    assert [heading.anchor for heading in outline] == ["Twice.1"]
+
+
+def test_the_title_of_a_heading_is_plain_text() -> None:
+    body = (
+        "<h2>Use <code>a*b</code> *now* or 5*3, <em>see</em> "
+        '<a href="https://example.org/">docs</a> x<sub>1</sub></h2>'
+    )
+
+    conversion = convert(body, CONTEXT)
+
+    assert conversion.outline[0].title == "Use a*b *now* or 5*3, see docs x1"
+
+
+@pytest.mark.parametrize("depth", [100, 1_500, 5_000])
+@pytest.mark.parametrize(
+    "tag",
+    ["div", "b", "ul><li", "blockquote", "table><tr><td", "span", "ac:layout-cell", "x", "dl><dd"],
+)
+def test_deep_nesting_keeps_the_words_and_is_reported(tag: str, depth: int) -> None:
+    opening = f"<{tag}>"
+    closing = "".join(f"</{name}>" for name in reversed(tag.split("><")))
+    body = opening * depth + "innermost" + closing * depth + "<p>outside</p>"
+
+    conversion = convert(body, CONTEXT)
+
+    assert "innermost" in conversion.markdown
+    assert "outside" in conversion.markdown
+    assert {lost.kind for lost in conversion.unreadable} == {"body"}
+
+
+def test_deeply_nested_macros_keep_their_words_and_hide_their_settings() -> None:
+    opening = (
+        '<ac:structured-macro ac:name="panel"><ac:parameter ac:name="bgColor">secret'
+        "</ac:parameter><ac:rich-text-body><p>word</p>"
+    )
+    body = opening * 400 + "</ac:rich-text-body></ac:structured-macro>" * 400
+
+    markdown = convert(body, CONTEXT).markdown
+
+    assert markdown.count("word") == 400
+    assert "secret" not in markdown
+
+
+def test_a_broken_body_is_read_and_reported() -> None:
+    body = "<p>one<p>two</b> & three <ac:link><ri:page ri:content-title='Release Process'></p> four"
+
+    conversion = convert(body, CONTEXT)
+
+    assert [word for word in ("one", "two", "three", "four") if word in conversion.markdown] == [
+        "one",
+        "two",
+        "three",
+        "four",
+    ]
+    assert conversion.unreadable[0].kind == "body"
+    assert conversion.unreadable[0].name == "storage format"
+    assert conversion.unreadable[0].reason.startswith("not well-formed XML, read leniently")
+
+
+def test_code_in_a_broken_body_stays_byte_for_byte() -> None:
+    code = "if (a < b && c) {\n\treturn List<String>();  \n}"
+    macro = (
+        '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">java</ac:parameter>'
+        f"<ac:plain-text-body><![CDATA[{code}]]></ac:plain-text-body></ac:structured-macro>"
+    )
+
+    conversion = convert(f"<p>broken{macro}<p>after", CONTEXT)
+
+    assert f"```java\n{code}\n```" in conversion.markdown
+    assert conversion.unreadable
+
+
+def test_an_unclosed_code_body_or_comment_loses_nothing() -> None:
+    unclosed_code = convert("<p>before</p><pre><![CDATA[a < b", CONTEXT)
+    unclosed_comment = convert("<p>before</p><!-- then <p>after</p>", CONTEXT)
+
+    assert "a < b" in unclosed_code.markdown
+    assert "after" in unclosed_comment.markdown
+
+
+def test_outside_entities_are_never_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    document = f'<!DOCTYPE x [<!ENTITY e SYSTEM "{secret.as_uri()}">]><p>a &e; b</p>'
+
+    markdown = convert(document, CONTEXT).markdown
+
+    assert "secret" not in markdown.replace(secret.as_uri(), "")
+
+
+def test_entities_that_name_each_other_do_not_grow() -> None:
+    document = (
+        '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY c "&b;&b;&b;">]><p>&c;</p>'
+    )
+
+    assert convert(document, CONTEXT).markdown.count("ha") < 3
+
+
+def test_a_span_far_beyond_the_table_is_bounded() -> None:
+    body = (
+        '<table><tr><th colspan="99999" rowspan="99999">wide</th></tr><tr><td>x</td></tr></table>'
+    )
+
+    assert len(convert(body, CONTEXT).markdown) < 3_000
+
+
+def test_a_long_text_is_not_repeated_in_every_cell_it_spans() -> None:
+    text = "long " * 200
+    body = f'<table><tr><td rowspan="3">{text}</td><td>1</td></tr><tr><td>2</td></tr></table>'
+
+    assert convert(body, CONTEXT).markdown.count("long") == 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:x()", " JaVa\tScript:x()", "data:text/html,x", "vbscript:x", "\x01javascript:x"],
+)
+def test_a_link_that_would_run_something_is_only_text(url: str) -> None:
+    conversion = convert(f'<p><a href="{url}">label</a></p>', CONTEXT)
+
+    assert conversion.markdown == "label"
+
+
+def test_control_characters_and_half_characters_are_dropped() -> None:
+    conversion = convert("<p>a\x00b\x1fc\ud800d\ufffee&#0;&#x1F;f</p>", CONTEXT)
+
+    assert conversion == convert("<p>abcdef</p>", CONTEXT)
+
+
+def test_the_same_loss_is_reported_once() -> None:
+    macro = '<ac:structured-macro ac:name="acme"/>'
+
+    conversion = convert(macro * 3, CONTEXT)
+
+    assert conversion.unreadable == (Unreadable("macro", "acme", "unknown macro without a body"),)
+
+
+def test_people_are_found_in_mentions_and_macros() -> None:
+    body = (
+        "<ac:link><ri:user ri:account-id=\"a-1\"/></ac:link><ri:user  ri:userkey = 'k-2'>"
+        '<ac:structured-macro ac:name="profile"><ac:parameter ac:name="user">'
+        '<ri:user ri:username="carol &amp; co"/></ac:parameter></ac:structured-macro>'
+        '<ac:plain-text-body><![CDATA[<ri:user ri:account-id="not-me"/>]]></ac:plain-text-body>'
+        '<ri:user ri:account-id=""/>'
+    )
+
+    assert user_ids(body) == {"a-1", "k-2", "carol & co"}
+
+
+def test_people_are_found_in_a_broken_body() -> None:
+    assert user_ids('<p><ri:user ri:account-id="a-1"><b></i> & <![CDATA[ open') == {"a-1"}
+    assert user_ids("") == frozenset()

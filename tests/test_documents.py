@@ -1,0 +1,98 @@
+"""What the documents say is what the code does."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from ingest.settings import IngestSettings
+from server.client_configs import Launch, claude_desktop, cursor, vscode
+from server.settings import ServerSettings
+
+ROOT = Path(__file__).parent.parent
+# As the files under clients/ show it: installed as a tool, nothing but defaults.
+INSTALLED = Launch("uvx", ("confluence-mcp",), {}, None)
+
+
+def variables(settings: type[BaseSettings]) -> set[str]:
+    """The environment variables that a settings class reads."""
+    return {name.upper() for name in settings.model_fields}
+
+
+def chat_variables() -> set[str]:
+    """Those of the chat, which has an environment of its own."""
+    code = (ROOT / "clients" / "chat_settings.py").read_text(encoding="utf-8")
+    return {name.upper() for name in re.findall(r"^    (\w+): .*= Field\(", code, re.MULTILINE)}
+
+
+def example_variables() -> set[str]:
+    """Those that .env.example lists."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    return set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+
+
+def test_the_example_lists_exactly_the_variables_that_are_read() -> None:
+    read = variables(IngestSettings) | variables(ServerSettings) | chat_variables()
+
+    assert example_variables() == read
+
+
+def test_the_readme_names_every_variable() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert {name for name in example_variables() if f"`{name}`" not in readme} == set()
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = subprocess.run(
+        [sys.executable, "-m", "confluence_mcp", "--help"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    commands = re.findall(r"^    (\w+) ", shown, re.MULTILINE)
+
+    assert len(commands) >= 6
+    assert [name for name in commands if f"confluence-mcp {name}" not in readme] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"),
+    [
+        ("claude-desktop.json", claude_desktop(INSTALLED)),
+        ("vscode.json", vscode(INSTALLED)),
+        ("cursor.json", cursor(INSTALLED)),
+    ],
+)
+def test_the_client_files_are_what_the_program_prints(file: str, entry: str) -> None:
+    text = (ROOT / "clients" / file).read_text(encoding="utf-8")
+
+    assert json.loads(text) == json.loads(entry)
+
+
+@pytest.mark.parametrize("name", ["server", "ingest", "index", "clients", "confluence_mcp"])
+def test_no_dependency_ships_a_package_of_our_name(name: str) -> None:
+    owners = set(packages_distributions().get(name, []))
+
+    assert owners <= {"confluence-mcp"}
+
+
+def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    chat = tomllib.loads((ROOT / "clients" / "pyproject.toml").read_text(encoding="utf-8"))
+    needed: list[str] = project["project"]["dependencies"] + chat["project"]["dependencies"]
+
+    assert [name for name in needed if not re.search(r">=\d[^,]*,<\d", name)] == []
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
+
+    assert newest is not None
+    assert newest[1] == distribution("confluence-mcp").version
