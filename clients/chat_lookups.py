@@ -53,7 +53,8 @@ def look_up(
     """Numbers what a tool returned and puts it into words."""
     title = title_of_call(tool, arguments, sources)
     if outcome.is_error:
-        return LookUp(title, f"The tool failed: {outcome.text}", outcome.text, failed=True)
+        reason = outcome.text.removeprefix(f"Error executing tool {tool}: ")
+        return LookUp(title, f"The tool failed: {reason}", reason, failed=True)
     try:
         if outcome.structured is not None and tool == SEARCH:
             return _searched(title, Found.model_validate(outcome.structured), sources)

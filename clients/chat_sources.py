@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from chat_results import Passage
 
 MARKER = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\](?!\()")
-EMPHASIS = re.compile(r"^\s*(?:#+|>|[-*])\s+|\*\*|`|(?<=\])\([^)\s]*\)", re.MULTILINE)
+LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
+TABLE_RULE = re.compile(r"^[|: \t-]*-[|: \t-]*$", re.MULTILINE)
+LAYOUT = re.compile(r"^[ \t]*(?:#+|>|[-*]|\|)[ \t]+|[ \t]*\|[ \t]*$|\*\*|`", re.MULTILINE)
+CELL_BORDER = re.compile(r"[ \t]+\|[ \t]+")
+ESCAPED_SIGN = re.compile(r"\\([\\`*_\[\]<>#|~])")
 MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]<>#|~])")
 SHOWN_CHARACTERS = 4_000
 SNIPPET_CHARACTERS = 320
@@ -93,10 +97,16 @@ def as_plain_text(markdown: str) -> str:
 
 def snippet(markdown: str) -> str:
     """The beginning of a passage, fit to stand in a list."""
-    words = " ".join(EMPHASIS.sub("", markdown).split())
+    words = " ".join(_unmarked(markdown).split())
     if len(words) > SNIPPET_CHARACTERS:
         words = words[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
     return as_plain_text(words)
+
+
+def _unmarked(markdown: str) -> str:
+    """The words of a Markdown text; what it fails to recognise stays, and is escaped later."""
+    words = LAYOUT.sub("", TABLE_RULE.sub("", LINK.sub(r"\1", markdown)))
+    return ESCAPED_SIGN.sub(r"\1", CELL_BORDER.sub(" · ", words))
 
 
 def link_to(passage: Passage, text: str) -> str:

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from index.database_checks import connect, prepare, with_timeout
+from index.database_checks import connect, prepare, with_defaults
 from index.errors import ConfigurationError
 from index.settings import IndexSettings
 
@@ -103,7 +103,7 @@ async def _source(settings: IndexSettings) -> AsyncGenerator[Conninfo]:
 
 def _named(source: Conninfo, application_name: str) -> Conninfo:
     async def conninfo() -> str:
-        return make_conninfo(with_timeout(await source()), application_name=application_name)
+        return make_conninfo(with_defaults(await source()), application_name=application_name)
 
     return conninfo
 

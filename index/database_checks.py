@@ -75,16 +75,17 @@ async def connect(conninfo: str) -> psycopg.AsyncConnection:
     """A connection in autocommit mode; raises DatabaseError that says why there is none."""
     target = _target(conninfo)
     try:
-        return await psycopg.AsyncConnection.connect(with_timeout(conninfo), autocommit=True)
+        return await psycopg.AsyncConnection.connect(with_defaults(conninfo), autocommit=True)
     except psycopg.OperationalError as error:
         raise _unreachable(error, target) from error
 
 
-def with_timeout(conninfo: str) -> str:
-    """The same with a limit on the wait for a connection, unless it sets its own."""
-    if "connect_timeout" in conninfo_to_dict(conninfo):
-        return conninfo
-    return make_conninfo(conninfo, connect_timeout=_CONNECT_S)
+def with_defaults(conninfo: str) -> str:
+    """The same in UTF-8, and with a limit on the wait for a connection unless it sets one."""
+    defaults = {"client_encoding": "UTF8"}
+    if "connect_timeout" not in conninfo_to_dict(conninfo):
+        defaults["connect_timeout"] = str(_CONNECT_S)
+    return make_conninfo(conninfo, **defaults)
 
 
 async def prepare(connection: psycopg.AsyncConnection, *, migrate: bool, read_only: bool) -> None:
@@ -94,6 +95,7 @@ async def prepare(connection: psycopg.AsyncConnection, *, migrate: bool, read_on
     Raises DatabaseError with what is missing and the command that mends it.
     """
     try:
+        _check_encoding(connection.info)
         about = await _about(connection)
         _check_server(about, read_only=read_only)
         if about.pgvector is None:
@@ -112,6 +114,17 @@ async def prepare(connection: psycopg.AsyncConnection, *, migrate: bool, read_on
 async def _about(connection: psycopg.AsyncConnection) -> _About:
     async with connection.cursor(row_factory=class_row(_About)) as cursor:
         return (await (await cursor.execute(_ABOUT)).fetchall())[0]
+
+
+def _check_encoding(info: psycopg.ConnectionInfo) -> None:
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = sql.Identifier(info.dbname).as_string()
+        raise _problem(
+            f"The database {info.dbname} has the encoding {encoding}, which cannot hold all text.",
+            f"Run CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0; (or another name), "
+            "and correct POSTGRES_URL.",
+        )
 
 
 def _check_server(about: _About, *, read_only: bool) -> None:

@@ -68,6 +68,7 @@ class Cluster:
         self._make_private(staging)
         options = ["-D", str(staging), *_initdb_options()]
         if self._spawn("initdb", options, signal.SIGKILL).wait() != 0:
+            shutil.rmtree(staging, ignore_errors=True)
             raise DatabaseError(
                 f"Postgres could not make a database in {self._layout.root}: {self._complaint()}\n"
                 f"See {self._layout.log}, or set POSTGRES_URL to a Postgres of your own."

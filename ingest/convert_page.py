@@ -69,7 +69,7 @@ def convert_page(
         ancestors=tree.ancestors(summary.page_id),
         position=summary.position,
         labels=tuple(sorted({label.lower() for label in source_page.labels})),
-        author=source_page.author,
+        author=user_names.get(source_page.author) if source_page.author else None,
         created_at=source_page.created_at,
         updated_at=source_page.updated_at,
         language=page_language(summary.title, markdown),

@@ -146,8 +146,10 @@ class Sync:
     async def _convert(
         self, swept: _Swept, fetched: Sequence[SourcePage], tree: Tree
     ) -> list[tuple[Page, Sequence[Chunk]]]:
-        mentioned = frozenset[str]().union(*(user_ids(page.storage) for page in fetched))
-        names = await self._source.user_names(mentioned)
+        people = {page.author for page in fetched if page.author is not None}
+        names = await self._source.user_names(
+            people.union(*(user_ids(page.storage) for page in fetched))
+        )
         converted: list[tuple[Page, Sequence[Chunk]]] = []
         for page in fetched:
             try:

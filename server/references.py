@@ -1,12 +1,12 @@
 """What a person or a model writes to name a page. Pure."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote_plus, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote_plus, urlsplit
 
 from index.errors import BadRequest
+from index.language import clean
 
 EXAMPLES = (
     "Give a page id (1310005), its Confluence URL, a tiny link (/x/AbCd) or KEY:Title (ENG:VPN)."
@@ -15,45 +15,75 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class PageReference:
-    """Names a page by its id, or by title within a space."""
+    """Names a page by its id, or by its title.
+
+    Of `Runbook: Failover` only the index can tell whether it is a page in a space RUNBOOK or has
+    that title as a whole: then `title` and `space_key` say the one and `whole` says the other.
+    """
 
     page_id: str | None = None
     space_key: str | None = None
     title: str | None = None
+    whole: str | None = None
 
 
 def page_reference(text: str) -> PageReference:
-    """Reads an id, any Confluence URL, a tiny link or `KEY:Title`; raises BadRequest."""
-    text = text.strip()
-    if re.fullmatch(r"\d+", text):
+    """Reads an id, any Confluence URL, a tiny link, `KEY:Title` or a title; raises BadRequest."""
+    text = clean(text).strip()
+    if re.fullmatch(r"[0-9]{1,19}", text):
         return PageReference(page_id=text)
-    if "://" in text or text.startswith("/"):
+    if "://" in text or text.startswith("/") or _HOST.match(text):
         return _from_url(text)
     if match := re.fullmatch(r"(~?[\w.-]+):\s*(\S.*)", text):
-        return PageReference(space_key=match[1], title=match[2])
-    raise BadRequest(f"Cannot tell which page {text[:200]!r} is. {EXAMPLES}")
+        return PageReference(space_key=match[1], title=match[2], whole=text)
+    if text:
+        return PageReference(title=text)
+    raise BadRequest(f"No page is named. {EXAMPLES}")
 
 
 # The shapes of page addresses in Cloud, Data Center and Server, with the groups that name a page.
-_BY_ID = re.compile(r"/(?:pages|blog|content)/(?:[\w/-]*/)?(\d+)(?:/|$)")
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
+_BY_ID = re.compile(
+    r"/(?:pages|content|blog(?:/\d{4}/\d\d/\d\d)?)/(?:edit(?:-v2)?/)?([0-9]{1,19})(?:/|$)"
+)
 _BY_TITLE = re.compile(r"/display/(~?[\w.-]+)/(?:\d{4}/\d\d/\d\d/)?([^/]+)/?$")
 _TINY = re.compile(r"/x/([\w-]+)/?$")
 
 
 def _from_url(url: str) -> PageReference:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url if "://" in url or url.startswith("/") else f"//{url}")
+    except ValueError as error:  # brackets that hold no address
+        raise _unknown(url) from error
+    found = _named_by_query(parts) or _named_by_path(parts.path)
+    if found is None:
+        raise _unknown(url)
+    return found
+
+
+def _unknown(url: str) -> BadRequest:
+    return BadRequest(f"{url[:200]!r} is not the address of a Confluence page. {EXAMPLES}")
+
+
+def _named_by_query(parts: SplitResult) -> PageReference | None:
     query = parse_qs(parts.query)
-    if page_ids := query.get("pageId"):
-        return PageReference(page_id=page_ids[0])
-    if titles := query.get("title"):
-        return PageReference(space_key=query.get("spaceKey", [None])[0], title=titles[0])
-    if match := _BY_ID.search(parts.path):
+    for name in ("pageId", "homepageId"):
+        if page_ids := query.get(name):
+            return PageReference(page_id=clean(page_ids[0]))
+    if (titles := query.get("title")) and not _BY_ID.search(parts.path):
+        space_key = query.get("spaceKey", [""])[0]
+        return PageReference(space_key=clean(space_key) or None, title=clean(titles[0]))
+    return None
+
+
+def _named_by_path(path: str) -> PageReference | None:
+    if match := _BY_ID.search(path):
         return PageReference(page_id=match[1])
-    if match := _TINY.search(parts.path):
+    if match := _TINY.search(path):
         return PageReference(page_id=_untiny(match[1]))
-    if match := _BY_TITLE.search(parts.path):
-        return PageReference(space_key=match[1], title=unquote_plus(match[2]))
-    raise BadRequest(f"{url[:200]!r} is not the address of a Confluence page. {EXAMPLES}")
+    if match := _BY_TITLE.search(path):
+        return PageReference(space_key=match[1], title=clean(unquote_plus(match[2])))
+    return None
 
 
 def _untiny(code: str) -> str:
@@ -63,6 +93,6 @@ def _untiny(code: str) -> str:
     """
     padded = code.replace("-", "/").replace("_", "+").ljust(-(-len(code) // 4) * 4, "A")
     try:
-        return str(int.from_bytes(base64.b64decode(padded), "little"))
-    except binascii.Error as error:
-        raise BadRequest(f"{code!r} is not a tiny link. {EXAMPLES}") from error
+        return str(int.from_bytes(base64.b64decode(padded)[:8], "little"))
+    except ValueError as error:
+        raise BadRequest(f"{code[:200]!r} is not a tiny link. {EXAMPLES}") from error

@@ -2,7 +2,7 @@
 
 from index.records import State
 from index.results import Hit, PageLink, StoredPage
-from server.answering import Answer, Citation
+from server.proving import Answer, Citation
 from server.results import (
     AnswerCitation,
     AnswerResult,

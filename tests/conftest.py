@@ -34,7 +34,7 @@ class Postgres:
 
     def url(self, database: str, user: str = DATABASE) -> str:
         """How to connect to one of its databases."""
-        return f"postgresql://{user}@/{database}?host={quote(self.socket, safe='')}"
+        return f"postgresql://{user}@/{quote(database)}?host={quote(self.socket, safe='')}"
 
     def run(self, statement: LiteralString, *names: str, database: str = "postgres") -> None:
         """Runs a statement as the superuser; `{}` stands for each of the names."""
@@ -130,6 +130,7 @@ def index_settings(
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSTGRES_URL", database_url)
+    monkeypatch.setenv("CONFLUENCE_MCP_HOME", str(tmp_path))
     return IndexSettings.load()
 
 

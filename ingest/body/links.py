@@ -9,8 +9,9 @@ from ingest.body.walk import Flow, Handler, Walk
 
 _TEXT_PARENTS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "span", "a", "strong", "em"))
 _KINDS = ("page", "blog-post", "attachment", "user", "space", "url", "shortcut", "content-entity")
-_IMAGE_PARTS = frozenset((AC + "caption", AC + "adf-mark", *(RI + kind for kind in _KINDS)))
 _BODIES = (AC + "link-body", AC + "plain-text-link-body")
+_LINK_PARTS = frozenset((*_BODIES, *(RI + kind for kind in _KINDS)))
+_IMAGE_PARTS = frozenset((AC + "caption", AC + "adf-mark", *(RI + kind for kind in _KINDS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def confluence_link(walk: Walk, element: Element, flow: Flow) -> None:
         url = f"{url}#{fragment(anchor)}"
     body = next((child for child in element if child.tag in _BODIES), None)
     _write_link(walk, element if body is None else body, flow, Target(target.name, url))
+    if body is not None:
+        walk.rest(element, flow, _LINK_PARTS)
 
 
 def _write_link(walk: Walk, body: Element, flow: Flow, target: Target) -> None:

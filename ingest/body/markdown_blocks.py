@@ -56,7 +56,7 @@ def _groups(lines: list[str]) -> Iterator[list[str]]:
             yield group
             group = []
     if group:
-        yield _trimmed(group)
+        yield [*group, fence] if fence else _trimmed(group)
 
 
 def _begins_another(group: list[str], line: str) -> bool:

@@ -126,10 +126,15 @@ def test_nothing_found_is_said() -> None:
 
 
 def test_a_failed_tool_and_an_unknown_shape_are_passed_on_as_text() -> None:
-    failed = look_up(SEARCH, {}, Outcome(None, "The index is empty.", is_error=True), Sources())
+    failed = look_up(
+        SEARCH,
+        {},
+        Outcome(None, f"Error executing tool {SEARCH}: Empty.", is_error=True),
+        Sources(),
+    )
     unknown = look_up(SEARCH, {}, Outcome({"results": 3}, "as text"), Sources())
 
     assert failed.failed
-    assert failed.for_model == "The tool failed: The index is empty."
+    assert failed.for_model == "The tool failed: Empty."
     assert unknown.for_model == "<page-text>\nas text\n</page-text>"
     assert unknown.sources == ()

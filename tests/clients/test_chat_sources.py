@@ -59,9 +59,17 @@ def test_images_of_every_form_become_text() -> None:
 
 
 def test_a_snippet_gives_no_sign_a_meaning() -> None:
-    text = snippet("# Rota\n- **Ada** keeps [it](https://x.invalid) <b>\n![x](https://x.invalid)")
+    text = snippet(
+        "# Rota\n- **Ada** keeps [it](https://x.invalid) <b>\n![x](https://x.invalid) ![y][z]"
+    )
 
-    assert text == "Rota Ada keeps \\[it\\] \\<b\\> !\\[x\\]"
+    assert text == "Rota Ada keeps it \\<b\\> x !\\[y\\]\\[z\\]"
+
+
+def test_a_snippet_of_a_table_keeps_its_cells_apart() -> None:
+    text = snippet("| Level | Told |\n| --- | :-: |\n| SEV3 | \\#eng \\<only> |")
+
+    assert text == "Level · Told SEV3 · \\#eng \\<only\\>"
 
 
 def test_a_link_leads_only_to_the_web() -> None:

@@ -72,7 +72,7 @@ async def test_a_schema_of_a_newer_program_is_refused(empty_database_url: str) -
     async with await connect(empty_database_url) as connection:
         await migrate(connection, (FIRST, SECOND))
 
-        with pytest.raises(DatabaseError, match="newer confluence-mcp.*\nUpgrade confluence-mcp"):
+        with pytest.raises(DatabaseError, match=r"newer confluence-mcp.*\nUpgrade confluence-mcp"):
             await pending(connection, (FIRST,))
 
 
