@@ -2,36 +2,54 @@
 
 import argparse
 import asyncio
+import io
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from index.errors import ConfigurationError, ConfluenceMcpError
+from index.errors import BadRequest, ConfigurationError, ConfluenceMcpError
+
+if TYPE_CHECKING:
+    from ingest.report import Report
+    from ingest.schedule import Schedule
 
 logger = logging.getLogger("confluence_mcp")
 
 DONE, FAILED, MISUSED = 0, 1, 2
+MOST_HITS = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0 when done, 1 when it failed, 2 for wrong usage or settings."""
+    _print_whatever_comes()
     options = _parser().parse_args(arguments)
-    _log_to_stderr(verbose=options.verbose)
     command: Callable[[argparse.Namespace], int] = options.command
+    _log_to_stderr(options)
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except ConfluenceMcpError as error:
         print(error, file=sys.stderr)
-        return MISUSED if isinstance(error, ConfigurationError) else FAILED
+        return MISUSED if isinstance(error, ConfigurationError | BadRequest) else FAILED
     except KeyboardInterrupt:
         return FAILED
     except BrokenPipeError:  # whoever read our output went away
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _print_whatever_comes() -> None:
+    """A terminal that knows few letters shows `?` for the others."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("confluence-mcp"))
     parser.add_argument("--verbose", action="store_true", help="log details to standard error")
-    parser.set_defaults(command=serve, transport="stdio")
+    parser.set_defaults(command=serve, transport="stdio", log_level=logging.INFO)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands.add_parser("demo", help="see it work on a sample wiki"))
     _add_ingest(commands.add_parser("ingest", help="take Confluence into the index"))
@@ -53,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
-    level = logging.DEBUG if verbose else logging.INFO
+def _log_to_stderr(options: argparse.Namespace) -> None:
+    level = logging.DEBUG if options.verbose else options.log_level
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=level, stream=sys.stderr, format=form)
     for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "mcp"):
@@ -62,14 +80,13 @@ def _log_to_stderr(*, verbose: bool) -> None:
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=demo)
+    parser.set_defaults(command=demo, log_level=logging.WARNING)
 
 
 def demo(_: argparse.Namespace) -> int:
     """Takes the sample space in and asks it three questions over MCP."""
     from confluence_mcp_demo import run_demo
 
-    logging.getLogger().setLevel(logging.WARNING)
     return _run(run_demo)
 
 
@@ -87,38 +104,40 @@ def _add_ingest(parser: argparse.ArgumentParser) -> None:
 
 def ingest(options: argparse.Namespace) -> int:
     """Brings the index up to date with Confluence or with an export, once or on a schedule."""
-    from ingest.schedule import Cron, Every, keep_running
+    from ingest.schedule import Cron, Every
 
-    schedule = (
-        Every(options.every) if options.every else Cron(options.cron) if options.cron else None
-    )
-    if schedule is None:
-        return _run(lambda: _ingest_once(options))
-    return _run(lambda: keep_running(lambda: _ingest_once(options), schedule))
+    if options.every is not None:
+        return _run(lambda: _ingest_when_due(options, Every(options.every)), stopped=DONE)
+    if options.cron is not None:
+        return _run(lambda: _ingest_when_due(options, Cron(options.cron)), stopped=DONE)
+    return _run(lambda: _ingest_once(options))
+
+
+async def _ingest_when_due(options: argparse.Namespace, schedule: "Schedule") -> int:
+    from ingest.schedule import keep_running
+    from ingest.settings import IngestSettings, source_from
+
+    # Wrong settings are told now, not at two in the morning.
+    async with source_from(IngestSettings.load(), options.export):
+        pass
+    await keep_running(lambda: _ingest_once(options), schedule)
+    return DONE
 
 
 async def _ingest_once(options: argparse.Namespace) -> int:
-    from ingest.report import Report
     from ingest.run import ingest_once
-    from ingest.settings import IngestSettings, source_from
+    from ingest.settings import IngestSettings, SpaceFilter, source_from
 
     settings = IngestSettings.load()
-    if options.space:
-        settings.confluence_spaces = ",".join(options.space)
-
-    def progress(report: Report) -> None:
-        logger.info(
-            "pages=%d stored=%d embedded=%d failed=%d",
-            report.pages, report.stored, report.embedded, report.failed,
-        )  # fmt: skip
-
+    only = frozenset(key.strip().lower() for key in options.space or ())
     async with source_from(settings, options.export) as source:
         report = await ingest_once(
             settings,
             source,
-            space_filter=settings.space_filter,
+            space_filter=SpaceFilter(only, frozenset()) if only else settings.space_filter,
             full=options.full,
-            progress=progress,
+            is_partial=bool(only),
+            progress=_log_progress,
         )
     print(json.dumps(report.to_json()) if options.json else report.summary(), flush=True)
     for problem in report.problems:
@@ -126,12 +145,25 @@ async def _ingest_once(options: argparse.Namespace) -> int:
     return DONE if report.succeeded else FAILED
 
 
+def _log_progress(report: "Report") -> None:
+    logger.info(
+        "pages=%d stored=%d embedded=%d failed=%d",
+        report.pages, report.stored, report.embedded, report.failed,
+    )  # fmt: skip
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--transport", choices=["stdio", "http"], default="stdio", help="default: stdio")
     add("--host", default="127.0.0.1", help="HTTP: address to listen on (default: 127.0.0.1)")
-    add("--port", type=int, default=8080, help="HTTP: port to listen on (default: 8080)")
+    add("--port", type=_port, default=8080, help="HTTP: port to listen on (default: 8080)")
     parser.set_defaults(command=serve)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -149,8 +181,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="+", help="a question or keywords")
-    parser.add_argument("--limit", type=int, default=5, help="how many pages (default: 5)")
-    parser.set_defaults(command=search)
+    parser.add_argument("--limit", type=_limit, default=5, help="how many pages (default: 5)")
+    parser.set_defaults(command=search, log_level=logging.WARNING)
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_HITS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_HITS}")
+    return int(text)
 
 
 def search(options: argparse.Namespace) -> int:
@@ -207,7 +245,7 @@ async def _ask(question: str) -> int:
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(command=status)
+    parser.set_defaults(command=status, log_level=logging.WARNING)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -225,26 +263,27 @@ async def _status(*, as_json: bool) -> int:
         settings, application_name="confluence-mcp status", read_only=True
     ) as database:
         found = await read_status(database)
-    print(json.dumps(found.to_json(), default=str) if as_json else found.summary())
+    print(json.dumps(found.to_json()) if as_json else found.summary())
     return DONE
 
 
-def _run(work: Callable[[], Awaitable[int | None]]) -> int:
-    """Runs to the end; SIGTERM cancels what runs, lets it tidy up, and counts as done."""
-    return asyncio.run(_until_told_to_stop(work))
+def _run(work: Callable[[], Awaitable[int]], *, stopped: int = FAILED) -> int:
+    """Runs to the end, or until SIGTERM or Ctrl-C; what runs then tidies up before it is left."""
+    return asyncio.run(_until_told_to_stop(work, stopped))
 
 
-async def _until_told_to_stop(work: Callable[[], Awaitable[int | None]]) -> int:
+async def _until_told_to_stop(work: Callable[[], Awaitable[int]], stopped: int) -> int:
     running = asyncio.ensure_future(work())
     if sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
-        return await running or DONE
+        return await running
     except asyncio.CancelledError:
         if not running.cancelled():
             raise
-        logger.info("stopped")
-        return DONE
+        print("Stopped.", file=sys.stderr)
+        return stopped
 
 
 if __name__ == "__main__":

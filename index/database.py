@@ -11,7 +11,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from index.database_checks import connect, prepare, with_defaults
+from index.database_checks import prepare
+from index.database_connection import connect, with_defaults
 from index.errors import ConfigurationError
 from index.settings import IndexSettings
 

@@ -81,16 +81,20 @@ class EmbeddedPostgres:
 
     async def _socket_folder(self) -> Path:
         """Where a server takes connections; it is started when there is none."""
-        return _answering_socket(self._layout) or await self._start()
+        # A server that lost its keeper would stay behind its last user, so it is replaced.
+        has_keeper = is_locked(self._layout.keeper_lock)
+        folder = _answering_socket(self._layout) if has_keeper else None
+        return folder or await self._start()
 
     async def _start(self) -> Path:
         async with _locked(self._layout.start_lock):
-            while not (folder := _answering_socket(self._layout)):
-                if is_locked(self._layout.keeper_lock):
-                    await asyncio.sleep(_POLL_S)
-                else:
+            while True:
+                if not is_locked(self._layout.keeper_lock):
                     await _start_keeper(self._layout)
-        return folder
+                elif folder := _answering_socket(self._layout):
+                    return folder
+                else:
+                    await asyncio.sleep(_POLL_S)
 
     async def _make_database(self) -> None:
         async with await self._connect("postgres") as connection:

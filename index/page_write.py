@@ -43,7 +43,7 @@ ORDER BY position
 """
 FORGET_TERMS = """
 INSERT INTO term_change (term_ids, delta)
-SELECT term_ids, -1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
+SELECT 0 || term_ids, -1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
 """
 FORGET_CHUNKS = "DELETE FROM chunk WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])"
 PLACE_CHUNKS = """
@@ -63,7 +63,7 @@ COPY chunk_term (chunk_id, page_ref, space_id, term_ids, weights) FROM STDIN (FO
 """
 ADD_TERM_CHANGES = """
 INSERT INTO term_change (term_ids, delta)
-SELECT term_ids, 1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
+SELECT 0 || term_ids, 1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
 """
 ADD_CONFIGURATION = """
 INSERT INTO search_configuration (name) VALUES (%(configuration)s) ON CONFLICT DO NOTHING

@@ -61,6 +61,16 @@ class Cluster:
             time.sleep(0.01)
         return server
 
+    def stop(self, server: Process) -> None:
+        """Ends the server: politely, then at once, then by force."""
+        for number, seconds in _STOPPING:
+            if server.poll() is None:
+                server.send_signal(number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    server.wait(seconds)
+        with contextlib.suppress(OSError):
+            self._socket_folder().rmdir()
+
     def _make(self) -> None:
         # Renamed when complete, so that an interrupted attempt leaves no half of a cluster.
         staging = self._layout.root / "data.new"
@@ -99,9 +109,14 @@ class Cluster:
                 os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def _launch(self) -> Process:
+        folder = self._socket_folder()
+        self._make_private(folder)
+        # A dead server's files stop a new one while their process number exists, be it a zombie's.
+        for leftover in folder.glob(f".s.PGSQL.{PORT}*"):
+            leftover.unlink()
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": f'"{self._socket_folder()}"',
+            "unix_socket_directories": f'"{folder}"',
             "port": str(PORT),
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
@@ -112,10 +127,6 @@ class Cluster:
         if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > _SOCKET_PATH_BYTES:
             name = hashlib.sha256(os.fsencode(self._layout.home)).hexdigest()[:16]
             folder = Path(tempfile.gettempdir()) / f"confluence-mcp-{name}"
-        self._make_private(folder)
-        # A dead server's files stop a new one while their process number exists, be it a zombie's.
-        for leftover in folder.glob(f".s.PGSQL.{PORT}*"):
-            leftover.unlink()
         return folder
 
     def _make_private(self, folder: Path) -> None:
@@ -153,15 +164,6 @@ class Cluster:
         lines = self._layout.log.read_text(errors="replace").splitlines()[-50:]
         complaints = [line for line in lines if "FATAL:" in line or "error:" in line]
         return complaints[-1].partition(": ")[2].strip() if complaints else "it gave no reason"
-
-
-def stop(server: Process) -> None:
-    """Ends the server: politely, then at once, then by force."""
-    for number, seconds in _STOPPING:
-        if server.poll() is None:
-            server.send_signal(number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(seconds)
 
 
 def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:

@@ -1,5 +1,6 @@
 """Files of the embedded Postgres: its folders, its locks, its binaries and who may reach them."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import importlib.util
@@ -135,27 +136,30 @@ def server_account(layout: Layout) -> pwd.struct_passwd | None:
 
 
 def _system_account() -> pwd.struct_passwd:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(ACCOUNT)
+    _run_as_administrator(command)
+    # Asked again whatever the command said: another process may have been faster.
     try:
         return pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        _add_system_account()
-    return pwd.getpwnam(ACCOUNT)
+    except KeyError as error:
+        raise ConfigurationError(
+            f"Postgres does not run as root, and the system user {ACCOUNT} cannot be added.\n"
+            f"Run as a normal user, or run `{' '.join(command)}`, or set POSTGRES_URL."
+        ) from error
 
 
-def _add_system_account() -> None:
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
-    path = os.pathsep.join(("/usr/sbin", "/sbin", os.environ.get("PATH", os.defpath)))
-    program = shutil.which("useradd", path=path)
-    if program:
-        done = subprocess.run([program, *command[1:]], capture_output=True, text=True)
-        if done.returncode == 0:
-            logger.info("system user added name=%s", ACCOUNT)
-            return
-        logger.warning("useradd failed reason=%s", done.stderr.strip())
-    raise ConfigurationError(
-        f"Postgres does not run as root, and the system user {ACCOUNT} could not be added.\n"
-        f"Run confluence-mcp as a normal user, run `{' '.join(command)}`, or set POSTGRES_URL."
-    )
+def _run_as_administrator(command: list[str]) -> None:
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        logger.warning("command not found name=%s", command[0])
+        return
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True)
+    logger.info("command run name=%s status=%s", command[0], done.returncode)
+    if done.returncode:
+        logger.warning("command failed name=%s reason=%s", command[0], done.stderr.strip())
 
 
 def open_path(folder: Path, account: pwd.struct_passwd) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index.errors import DatabaseError
-from index.postgres_cluster import Cluster, Process, stop
+from index.postgres_cluster import Cluster, Process
 from index.postgres_files import Layout, open_file, server_pid, try_lock, unlock
 
 logger = logging.getLogger(__name__)
@@ -33,19 +33,20 @@ _FORMER_SERVER_S = 50.0
 class Keeper:
     """Keeps one server from start to stop, and holds the keeper's lock meanwhile."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, programs: Path, account: pwd.struct_passwd | None) -> None:
         self._layout = layout
         self._lock = open_file(layout.keeper_lock)
         self._users_lock = open_file(layout.users_lock)
         self._server_lock = open_file(layout.server_lock)
+        self._cluster = Cluster(layout, programs, account, self._server_lock)
         self._signals = _Signals()
 
-    def start(self, programs: Path, account: pwd.struct_passwd | None) -> Process | None:
+    def start(self) -> Process | None:
         """The server, ready for connections; None when another keeper is at work."""
         if not _wait_for(functools.partial(try_lock, self._lock), 1.0):
             return None
         self._end_former_server()
-        return Cluster(self._layout, programs, account, self._server_lock).start()
+        return self._cluster.start()
 
     def watch(self, server: Process) -> None:
         """Returns when the server has ended, by itself or because nobody uses it any more."""
@@ -60,7 +61,7 @@ class Keeper:
                 unlock(self._users_lock)
                 idle_since = time.monotonic() if idle_since is None else idle_since
             self._signals.wait(_POLL_S)
-        stop(server)
+        self._cluster.stop(server)
         # Given back first: whoever gets the users' lock next must find no keeper.
         os.close(self._lock)
         logger.info("server ended status=%s", server.returncode)
@@ -157,10 +158,11 @@ def main(home: str, programs: str, account: str) -> None:
     """Runs as `python -m index.postgres_keeper HOME PROGRAMS ACCOUNT`; reports on stdout."""
     _detach()
     logging.basicConfig(format="%(asctime)s [%(process)d] %(message)s", level=logging.INFO)
-    keeper = Keeper(Layout(Path(home)))
     began = time.monotonic()
     try:
-        server = keeper.start(Path(programs), pwd.getpwnam(account) if account else None)
+        user = pwd.getpwnam(account) if account else None
+        keeper = Keeper(Layout(Path(home)), Path(programs), user)
+        server = keeper.start()
     except (DatabaseError, OSError, subprocess.SubprocessError) as error:
         logger.exception("server not started")
         _report(str(error))

@@ -1,8 +1,10 @@
 """Runs of the ingest: never two at once, each one on record."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from index.database import Database
@@ -28,7 +30,8 @@ async def only_run(database: Database) -> AsyncGenerator[None]:
             try:
                 yield
             finally:
-                if not connection.closed:
+                # A connection that broke meanwhile has given the lock back by itself.
+                with contextlib.suppress(psycopg.OperationalError):
                     await connection.execute(UNLOCK)
         finally:
             if not connection.closed:
@@ -36,11 +39,18 @@ async def only_run(database: Database) -> AsyncGenerator[None]:
 
 
 START = "INSERT INTO sync_run (site_id) VALUES (%(site_id)s) RETURNING id"
+# Whoever holds the lock knows that no other run is alive.
+CLOSE_DEAD_RUNS = """
+UPDATE sync_run SET finished_at = now(), succeeded = false, report = %(report)s
+WHERE finished_at IS NULL
+"""
 
 
 async def start_run(database: Database, site_id: int) -> int:
-    """Records the start of a run and returns its number."""
+    """Records the start of a run, and that runs before it which have no end were killed."""
+    killed: dict[str, object] = {"error": "killed before the end"}
     async with database.pool.connection() as connection:
+        await connection.execute(CLOSE_DEAD_RUNS, {"report": Jsonb(killed)})
         row = await (await connection.execute(START, {"site_id": site_id})).fetchone()
     assert row is not None
     return row[0]
@@ -59,3 +69,21 @@ async def finish_run(
     values = {"id": run_id, "succeeded": succeeded, "report": Jsonb(report)}
     async with database.pool.connection() as connection:
         await connection.execute(FINISH, values)
+
+
+FORGET_OLD_FAILURES = """
+DELETE FROM page_failure USING sync_run, space
+WHERE sync_run.id = %(id)s AND page_failure.site_id = sync_run.site_id
+  AND space.id = page_failure.space_id AND failed_at < started_at
+  AND (space.swept_at >= started_at OR %(of_all_spaces)s)
+"""
+
+
+async def forget_old_failures(database: Database, run_id: int, *, of_all_spaces: bool) -> None:
+    """Drops failures that a complete run did not meet again: their pages are gone or stored.
+
+    Only those of spaces that the run has swept, unless it was a run over the whole site.
+    """
+    values = {"id": run_id, "of_all_spaces": of_all_spaces}
+    async with database.pool.connection() as connection:
+        await connection.execute(FORGET_OLD_FAILURES, values)

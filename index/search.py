@@ -1,5 +1,6 @@
 """Reading the index by meaning and by words."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from psycopg.rows import class_row
 from index.database import Database
 from index.embeddings import Embedder
 from index.errors import BadRequest
-from index.language import clean, language_of, searchable
+from index.language import clean, configuration_of, likely_languages, searchable
 from index.models import EmbeddingModel, active_model, require_model
 from index.records import ContentType, State
 from index.results import Filters, Hit, PageInfo, Passage, SearchResult
@@ -23,21 +24,27 @@ MAX_QUERY = 20_000  # characters
 # Share of the vector leg in the fused score, and what is left of it when the question is in a
 # language that the embedding model does not understand.
 DENSE_SHARE, FOREIGN_SHARE = 0.5, 0.1
+REFRESH = 60.0  # seconds after which the model and the languages of the index are read again
 
 EMPTY_INDEX = "The index is empty: run `confluence-mcp ingest` to fill it."
 
 MISSING_SPACES = """
 SELECT given FROM unnest(%(spaces)s::text[]) AS given
-WHERE NOT EXISTS (SELECT FROM space WHERE key = given)
+WHERE NOT EXISTS (SELECT FROM space WHERE lower(key) = given)
 """
 KNOWN_SPACES = "SELECT DISTINCT key FROM space ORDER BY key LIMIT 30"
 HAS_PAGES = "SELECT EXISTS (SELECT FROM page WHERE state <> 'tombstoned')"
-LANGUAGES = "SELECT DISTINCT language FROM page WHERE language <> ''"
+# Without what a few pages of names or code are held for.
+LANGUAGES = """
+SELECT language FROM page WHERE language <> ''
+GROUP BY language HAVING 100 * count(*) >= (SELECT count(*) FROM page)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     total: int
+    page_ref: int
     page_id: str
     title: str
     url: str
@@ -61,6 +68,7 @@ class _Ready:
     embedder: Embedder
     statement: sql.Composed
     languages: frozenset[str]
+    until: float
 
 
 class Searcher:
@@ -105,23 +113,28 @@ class Searcher:
             "passages": passages,
             "dense_share": dense_share,
         }
-        try:
-            rows = await self._rows(text, values)
-        except UndefinedTable:  # the index was filled anew by another model
-            self._ready = None
-            rows = await self._rows(text, values)
+        rows = await self._rows(text, values)
         if rows is None:
             return SearchResult((), 0, (EMPTY_INDEX,))
-        notes = () if rows else await self._notes(filters)
-        return SearchResult(_hits(rows), rows[0].total if rows else 0, notes)
+        if rows:
+            return SearchResult(_hits(rows), rows[0].total, ())
+        first = await self._rows(text, values | {"offset": 0, "limit": 1}) if offset else None
+        if first:
+            return SearchResult((), first[0].total, ())
+        return SearchResult((), 0, await self._notes(filters))
 
     async def _rows(self, text: str, values: dict[str, object]) -> list[_Row] | None:
-        ready = self._ready or await self._prepare()
+        try:
+            return await self._asked(text, values)
+        except UndefinedTable:  # the index was filled anew by another model
+            self._ready = None
+            return await self._asked(text, values)
+
+    async def _asked(self, text: str, values: dict[str, object]) -> list[_Row] | None:
+        ready = await self._prepared()
         if ready is None:
             return None
-        values = values | {
-            "vector": HalfVector(await ready.embedder.embed_query(text)),
-        }
+        values = values | {"vector": HalfVector(await ready.embedder.embed_query(text))}
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
         async with (
@@ -131,15 +144,20 @@ class Searcher:
             await cursor.execute(ready.statement, values)
             return await cursor.fetchall()
 
-    async def _prepare(self) -> _Ready | None:
+    async def _prepared(self) -> _Ready | None:
+        known = self._ready
+        if known and time.monotonic() < known.until:
+            return known
         async with self._database.pool.connection() as connection:
             model = await active_model(connection)
             languages = [row[0] async for row in await connection.execute(LANGUAGES)]
         if model is None:
             return None
-        embedder = await self._choose(model.name)
+        same = known if known and known.model == model else None
+        embedder = same.embedder if same else await self._choose(model.name)
         require_model(model, embedder)
-        self._ready = _Ready(model, embedder, search_statement(model), frozenset(languages))
+        until = time.monotonic() + REFRESH
+        self._ready = _Ready(model, embedder, search_statement(model), frozenset(languages), until)
         return self._ready
 
     async def _notes(self, filters: Filters) -> tuple[str, ...]:
@@ -147,7 +165,7 @@ class Searcher:
             row = await (await connection.execute(HAS_PAGES)).fetchone()
             if not (row and row[0]):
                 return (EMPTY_INDEX,)
-            parameters = {"spaces": list(filters.spaces)}
+            parameters = {"spaces": _names(filters.spaces)}
             missing = [key async for (key,) in await connection.execute(MISSING_SPACES, parameters)]
             known = [key async for (key,) in await connection.execute(KNOWN_SPACES)]
         if missing:
@@ -156,26 +174,33 @@ class Searcher:
 
 
 def _values(text: str, filters: Filters) -> dict[str, object]:
+    configurations = {configuration_of(language) for language in likely_languages(text)}
     return {
         "query": searchable(text),
-        "spaces": list(filters.spaces) or None,
-        "labels": [label.lower() for label in filters.labels] or None,
+        "configurations": sorted(configurations),
+        "spaces": _names(filters.spaces) or None,
+        "labels": _names(filters.labels) or None,
         "content_types": list(filters.content_types) or None,
-        "author": filters.author,
-        "ancestor": filters.ancestor,
+        "author": clean(filters.author) if filters.author else None,
+        "ancestor": clean(filters.ancestor) if filters.ancestor else None,
         "updated_after": filters.updated_after,
     }
 
 
+def _names(given: Iterable[str]) -> list[str]:
+    return [clean(name).strip().lower() for name in given]
+
+
 def _dense_share(text: str, ready: _Ready) -> float:
+    """The vector leg's part, small for a question that the model certainly does not understand."""
     understood = ready.embedder.languages
-    if understood is None or language_of(text, ready.languages | understood) in {"", *understood}:
+    if understood is None or understood & likely_languages(text, ready.languages | understood):
         return DENSE_SHARE
     return FOREIGN_SHARE
 
 
 def _hits(rows: Iterable[_Row]) -> tuple[Hit, ...]:
-    pages = groupby(rows, key=lambda row: (row.space_key, row.page_id))
+    pages = groupby(rows, key=lambda row: row.page_ref)
     return tuple(_hit(list(of_page)) for _, of_page in pages)
 
 

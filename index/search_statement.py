@@ -11,8 +11,10 @@ from index.models import EmbeddingModel
 SCAN_LIMIT = 60_000
 LEG = 200  # chunks that each leg hands to the fusion
 RERANK = 1_000  # chunks that the scan of bits hands to exact distances
-REACH = 10_000  # chunks that the words of a question may touch, rarest words first
-MAX_TERMS = 96
+# Chunks that the words of a question may touch, rarest words first. Where that leaves words out
+# and fewer chunks than this are permitted, those are all scored instead.
+REACH = 10_000
+MAX_TERMS = 96  # of those that the index knows, and of those that it does not know yet
 
 _STATEMENT: LiteralString = """
 WITH
@@ -24,7 +26,7 @@ permitted AS MATERIALIZED (
     SELECT page_ref, chunk_count FROM page
     WHERE state <> 'tombstoned'
       AND (%(spaces)s::text[] IS NULL
-           OR space_id IN (SELECT id FROM space WHERE key = ANY(%(spaces)s::text[])))
+           OR space_id IN (SELECT id FROM space WHERE lower(key) = ANY(%(spaces)s::text[])))
       AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
       AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
       AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
@@ -33,40 +35,59 @@ permitted AS MATERIALIZED (
       AND (%(updated_after)s::timestamptz IS NULL OR updated_at > %(updated_after)s::timestamptz)
 ),
 size AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM permitted),
-total AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM page),
--- Words that some language of the index holds for stop words say nothing in the others either.
+total AS MATERIALIZED (
+    SELECT coalesce((SELECT chunk_count FROM term WHERE term_id = 0), 0) AS chunks
+),
+-- Stop words of the question's own language say nothing in the other languages either.
 word AS MATERIALIZED (
     SELECT lexeme FROM unnest(to_tsvector('simple', %(query)s)) AS token
-    WHERE NOT EXISTS (
-        SELECT FROM configuration
-        WHERE label <> 'simple' AND to_tsvector(name, token.lexeme) = ''::tsvector)
+    WHERE EXISTS (
+        SELECT FROM unnest(%(configurations)s::text[]) AS name
+        WHERE to_tsvector(name::regconfig, token.lexeme) <> ''::tsvector)
 ),
 question_term AS MATERIALIZED (
     SELECT DISTINCT term_id(label, stem.lexeme) AS term_id
     FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
 ),
+term_count AS MATERIALIZED (
+    -- A subquery, since a join would be planned for far more words and read the whole table.
+    SELECT term_id, greatest(coalesce((
+        SELECT chunk_count FROM term WHERE term.term_id = question_term.term_id), 0), 0) AS n
+    FROM question_term
+),
 rarity AS MATERIALIZED (
-    SELECT term_id, coalesce(chunk_count, 0) AS n,
-           row_number() OVER rarest AS rank,
-           sum(coalesce(chunk_count, 0)) OVER rarest AS reach
-    FROM question_term LEFT JOIN term USING (term_id)
-    WINDOW rarest AS (ORDER BY coalesce(chunk_count, 0), term_id)
+    SELECT term_id, n, row_number() OVER rarest AS rank, sum(n) OVER rarest AS reach
+    FROM term_count WINDOW rarest AS (PARTITION BY n = 0 ORDER BY n, term_id)
 ),
 question AS MATERIALIZED (
     SELECT ('{{' || string_agg(
                 term_id || ':' || ln(1 + (greatest(total.chunks, n) - n + 0.5) / (n + 0.5)), ','
                 ORDER BY term_id
             ) || '}}/1000000000')::sparsevec AS weights,
+           array_agg(term_id) AS terms,
            array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare
     FROM rarity, total WHERE rank <= {max_terms}
 ),
-lexical AS MATERIALIZED (
+reading AS MATERIALIZED (
+    SELECT chunks <= {reach} AND cardinality(rare) < cardinality(terms) AS is_whole
+    FROM question, size
+),
+looked_up AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
     FROM chunk_term
-    WHERE term_ids && (SELECT rare FROM question)
+    WHERE (SELECT NOT is_whole FROM reading)
+      AND term_ids && (SELECT rare FROM question)
       AND page_ref IN (SELECT page_ref FROM permitted)
     ORDER BY score DESC LIMIT {leg}
 ),
+read AS MATERIALIZED (
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
+    FROM permitted JOIN chunk_term USING (page_ref)
+    WHERE (SELECT is_whole FROM reading)
+      AND term_ids && (SELECT terms FROM question)
+    ORDER BY score DESC LIMIT {leg}
+),
+lexical AS (SELECT * FROM looked_up UNION ALL SELECT * FROM read),
 candidate AS MATERIALIZED (
     SELECT chunk_id FROM {bits}
     WHERE (SELECT chunks FROM size) <= {scan_limit}
@@ -122,9 +143,9 @@ best AS (
         PARTITION BY page_ref ORDER BY chunk_score.score DESC, chunk_id) AS rank
     FROM shown JOIN chunk_score USING (page_ref)
 )
-SELECT shown.total, page.page_id, page.title, page.url, space.key AS space_key, page.content_type,
-       page.version, page.state, page.author, page.updated_at, shown.score AS page_score,
-       chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body, best.score
+SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.key AS space_key,
+       page.content_type, page.version, page.state, page.author, page.updated_at,
+       shown.score AS page_score, chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body, best.score
 FROM shown
 JOIN best USING (page_ref) JOIN page USING (page_ref) JOIN space ON space.id = page.space_id
 JOIN chunk USING (chunk_id)
@@ -133,20 +154,23 @@ ORDER BY shown.score DESC, shown.page_ref, best.rank
 """
 
 
-def search_statement(model: EmbeddingModel) -> sql.Composed:
+def search_statement(
+    model: EmbeddingModel, *, scan_limit: int = SCAN_LIMIT, reach: int = REACH
+) -> sql.Composed:
     """The statement over the vectors of one model.
 
-    Parameters: `query` (text prepared by `searchable`), `vector` (HalfVector), `dense_share`,
-    `limit`, `offset`, `passages`, and the filters `spaces`, `labels`, `content_types`, `author`,
-    `ancestor`, `updated_after`, each NULL for no limit.
+    Parameters: `query` (text prepared by `searchable`), `configurations` (of the languages that
+    the query may be in), `vector` (HalfVector), `dense_share`, `limit`, `offset`, `passages`, and
+    the filters `spaces` and `labels` (both in lower case), `content_types`, `author`, `ancestor`,
+    `updated_after`, each NULL for no limit.
     """
     return sql.SQL(_STATEMENT).format(
         vectors=model.vectors,
         bits=model.bits,
         dimension=sql.Literal(model.dimension),
-        scan_limit=sql.Literal(SCAN_LIMIT),
+        scan_limit=sql.Literal(scan_limit),
         leg=sql.Literal(LEG),
         rerank=sql.Literal(RERANK),
-        reach=sql.Literal(REACH),
+        reach=sql.Literal(reach),
         max_terms=sql.Literal(MAX_TERMS),
     )

@@ -1,7 +1,9 @@
 """What the index holds and how fresh it is, for a person."""
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from psycopg.rows import class_row
 
@@ -23,10 +25,21 @@ FAILURES = """
 SELECT space.key AS space_key, page_id, title, error, attempts, failed_at
 FROM page_failure JOIN space ON space.id = space_id ORDER BY failed_at DESC LIMIT 20
 """
+# Holding the lock of index/runs.py, in the two halves in which Postgres shows it.
+IS_RUNNING = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid::bigint << 32 | objid::bigint
+          = hashtextextended('confluence-mcp ingest', 0)
+)
+"""
 LAST_RUNS = """
 SELECT site.url AS site_url, started_at, finished_at, succeeded, report
 FROM sync_run JOIN site ON site.id = site_id ORDER BY sync_run.id DESC LIMIT 5
 """
+HAS_CHUNKS = "SELECT EXISTS (SELECT FROM chunk)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,13 @@ class Failure:
     failed_at: datetime
 
 
+class RunReport(TypedDict, total=False):
+    """What a run wrote down, as far as it is read here; counts are besides."""
+
+    error: str | None
+    problems: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of the ingest; `succeeded` is None while it runs, or after it was killed."""
@@ -64,22 +84,32 @@ class Run:
     started_at: datetime
     finished_at: datetime | None
     succeeded: bool | None
-    report: dict[str, object] | None
+    report: RunReport | None
+
+    def outcome(self, *, is_running: bool) -> str:
+        """How it ended, for a person."""
+        if self.finished_at is None:
+            return "still running" if is_running else "killed before the end"
+        if self.succeeded:
+            return f"done in {(self.finished_at - self.started_at).total_seconds():.0f} s"
+        report = self.report or RunReport()
+        return report.get("error") or "; ".join(report.get("problems", ())) or "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture; `model` is None before the first ingest."""
+    """The whole picture; `model` is None before the first ingest, `runs` are newest first."""
 
     model: str | None
     dimension: int | None
+    is_running: bool
     spaces: list[SpaceStatus]
     failures: list[Failure]
     runs: list[Run]
 
     def to_json(self) -> dict[str, object]:
-        """The same as plain data; times are datetimes."""
-        return asdict(self)
+        """The same as plain JSON; times are in ISO 8601."""
+        return json.loads(json.dumps(asdict(self), default=datetime.isoformat))
 
     def summary(self) -> str:
         """A few lines for a terminal."""
@@ -98,13 +128,26 @@ class Status:
             f"{failure.attempts} times: {failure.error}"
             for failure in self.failures
         ]
+        lines += [
+            f"Last run: {run.site_url}, {run.started_at:%Y-%m-%d %H:%M %Z}, "
+            f"{run.outcome(is_running=self.is_running)}"
+            for run in self.runs[:1]
+        ]
         return "\n".join(lines)
+
+
+async def is_empty(database: Database) -> bool:
+    """Whether the index holds not one chunk."""
+    async with database.pool.connection() as connection:
+        row = await (await connection.execute(HAS_CHUNKS)).fetchone()
+    return row != (True,)
 
 
 async def read_status(database: Database) -> Status:
     """Reads the whole picture."""
     async with database.pool.connection() as connection:
         model = await active_model(connection)
+        running = await (await connection.execute(IS_RUNNING)).fetchone()
         async with connection.cursor(row_factory=class_row(SpaceStatus)) as cursor:
             spaces = await (await cursor.execute(SPACES)).fetchall()
         async with connection.cursor(row_factory=class_row(Failure)) as cursor:
@@ -114,6 +157,7 @@ async def read_status(database: Database) -> Status:
     return Status(
         model=model.name if model else None,
         dimension=model.dimension if model else None,
+        is_running=running == (True,),
         spaces=spaces,
         failures=failures,
         runs=runs,

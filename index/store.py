@@ -49,7 +49,7 @@ async def other_sites(database: Database, site_url: str) -> list[str]:
 
 FORGET_TERMS_OF_SITE = """
 INSERT INTO term_change (term_ids, delta)
-SELECT term_ids, -1 FROM chunk_term JOIN page USING (page_ref) JOIN site ON site.id = site_id
+SELECT 0 || term_ids, -1 FROM chunk_term JOIN page USING (page_ref) JOIN site ON site.id = site_id
 WHERE %(url)s::text IS NULL OR site.url = %(url)s
 """
 FORGET_SITE = "DELETE FROM site WHERE %(url)s::text IS NULL OR url = %(url)s"
@@ -65,15 +65,11 @@ async def forget_site(database: Database, site_url: str | None) -> None:
 
 FOLD_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('confluence-mcp terms', 0))"
 FOLD = """
-WITH change AS (DELETE FROM term_change RETURNING term_ids, delta),
-total AS (
-    SELECT term_id, sum(delta)::int AS delta
-    FROM change, unnest(term_ids) AS term_id GROUP BY term_id HAVING sum(delta) <> 0
-)
-INSERT INTO term (term_id, chunk_count) SELECT term_id, greatest(delta, 0) FROM total
-ON CONFLICT (term_id) DO UPDATE
-SET chunk_count = greatest(
-    term.chunk_count + (SELECT delta FROM total WHERE total.term_id = excluded.term_id), 0)
+WITH change AS (DELETE FROM term_change RETURNING term_ids, delta)
+INSERT INTO term (term_id, chunk_count)
+SELECT term_id, sum(delta) FROM change, unnest(term_ids) AS term_id
+GROUP BY term_id HAVING sum(delta) <> 0
+ON CONFLICT (term_id) DO UPDATE SET chunk_count = term.chunk_count + excluded.chunk_count
 """
 
 

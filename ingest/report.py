@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 class Report:
     """Counts of one run over a site. `failed` pages are kept as they were and tried again.
 
-    `embedded` counts chunks that were sent to the embedding model, `reused` those whose text was
-    stored already. `problems` are sentences; a run with problems did not succeed.
+    `stored` pages are new or changed ones, `moved` only stand elsewhere; `chunks` belong to
+    stored pages, `embedded` are those of them that were sent to the embedding model. `problems`
+    are sentences, `error` is why the run ended early; with either it did not succeed.
     """
 
     site_url: str
@@ -22,12 +23,13 @@ class Report:
     chunks: int = 0
     embedded: int = 0
     seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list[str])
+    error: str | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether the index now equals the site, pages that failed aside."""
-        return not self.problems
+        return not self.problems and self.error is None
 
     def to_json(self) -> dict[str, object]:
         """The counts as plain JSON."""

@@ -1,5 +1,6 @@
 """Settings of the writing side: which Confluence is read, as whom, and which of its spaces."""
 
+import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,14 @@ from index.settings import IndexSettings
 from ingest.sources.cloud import CloudSource, cloud_site_url
 from ingest.sources.export import ExportSource, exported_site_url
 from ingest.sources.source import Source
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_SPACE = Path(__file__).resolve().parent / "sample_space"
+# Sites that are no real ones: the invented company of the sample space, and exports whose site was
+# not named. They leave the index when a real site comes in.
+SAMPLE_SITE = "https://harbourlight.example/wiki"
+UNNAMED_SITE = "https://confluence.invalid/wiki"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,7 @@ def source_from(
     Raises ConfigurationError that names the missing variables.
     """
     if export is not None:
-        (url,) = _required("to link exported pages", CONFLUENCE_URL=settings.confluence_url)
-        return ExportSource(export, exported_site_url(url))
+        return ExportSource(export, _site_of(export, settings.confluence_url))
     url, username, token = _required(
         "to read Confluence Cloud",
         CONFLUENCE_URL=settings.confluence_url,
@@ -69,6 +77,18 @@ def source_from(
         CONFLUENCE_API_TOKEN=_revealed(settings.confluence_api_token),
     )
     return CloudSource(cloud_site_url(url), username, token)
+
+
+def _site_of(export: Path, url: str | None) -> str:
+    if export.expanduser().resolve().is_relative_to(SAMPLE_SPACE):
+        return SAMPLE_SITE
+    if url:
+        return exported_site_url(url)
+    logger.warning(
+        "links of these pages lead nowhere: set CONFLUENCE_URL to the site of the export and run "
+        "the ingest again"
+    )
+    return UNNAMED_SITE
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

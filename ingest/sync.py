@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from index.embeddings import Embedder, Vector
-from index.errors import SourceError
+from index.errors import SourceError, SourceUnavailable
+from index.language import clean
 from index.records import Chunk, Page, Space, State, chunk_hash, passage_text
 from index.store import Store, StoredVersion
 from ingest.convert_page import CHUNK_TOKENS, RECIPE, Tree, convert_page
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 BATCH = 32  # pages that are fetched, converted and embedded together
 # A sweep that misses more of the stored pages than this share, and than a handful, is doubted.
 DOUBT_SHARE, DOUBT_PAGES = 0.5, 20
+# So many pages in a row without an answer, and it is the site that fails, not its pages.
+DOUBT_UNANSWERED = 2 * BATCH
+SHOWN_KEYS = 20
+# What a page holds, not the database, is wrong.
+UNSTORABLE = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, UnicodeEncodeError)
 
 Progress = Callable[[Report], None]
 
@@ -45,7 +51,11 @@ class _Changes:
 
 
 class Sync:
-    """One run over one site, written page by page: a killed run loses only pages in flight."""
+    """One run over one site, written page by page: a killed run loses only pages in flight.
+
+    A run that `is_partial` leaves spaces alone that the filter does not admit; others hide them.
+    `full` fetches every page anew, and believes a listing that misses most of the stored pages.
+    """
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class Sync:
         *,
         space_filter: SpaceFilter,
         full: bool = False,
+        is_partial: bool = False,
         progress: Progress = lambda report: None,
     ) -> None:
         self._source = source
@@ -62,41 +73,59 @@ class Sync:
         self._embedder = embedder
         self._filter = space_filter
         self._full = full
+        self._is_partial = is_partial or not source.is_whole_site
         self._progress = progress
-        self._report = Report(source.site_url)
+        self.report = Report(source.site_url)
+        self._unanswered = 0
         self._limit = min(CHUNK_TOKENS, embedder.passage_tokens)
 
     async def run(self) -> Report:
         """Brings the index up to date; raises SourceError when the site cannot be listed."""
         started = time.monotonic()
-        spaces = await self._spaces()
-        swept = [await self._sweep(space) for space in spaces]
-        tree = _tree(swept)
-        for one in swept:
-            await self._bring_up_to_date(one, tree)
-        await self._leave_other_spaces(spaces)
-        await self._store.settle()
-        self._report.seconds = time.monotonic() - started
-        return self._report
+        try:
+            spaces = await self._spaces()
+            swept = [await self._sweep(space) for space in spaces]
+            await self._leave_other_spaces(spaces)
+            tree = _tree(swept)
+            for one in swept:
+                await self._bring_up_to_date(one, tree)
+            await self._store.settle()
+        finally:
+            self.report.seconds = time.monotonic() - started
+        return self.report
 
     async def _spaces(self) -> list[Space]:
         listed = await self._source.spaces()
+        admitted = [space for space in listed if self._filter.admits(space.key)]
         missing = self._filter.included - {space.key.lower() for space in listed}
-        if missing:
+        # An export has its own spaces only: those that are configured besides are not missed.
+        if missing and (self._source.is_whole_site or not admitted):
             raise SourceError(
                 f"{self._source.site_url} does not show this account the space "
-                f"{', '.join(sorted(missing)).upper()}.\n"
-                f"Check CONFLUENCE_SPACES and what the account may see; nothing was changed."
+                f"{', '.join(sorted(missing)).upper()}, but only "
+                f"{_some([space.key for space in listed])}.\n"
+                f"Check the space keys (CONFLUENCE_SPACES or --space) and what the account may "
+                f"see; nothing was changed."
             )
-        return [space for space in listed if self._filter.admits(space.key)]
+        if not listed and not self._is_partial:
+            raise SourceError(
+                f"{self._source.site_url} shows this account no space at all.\n"
+                f"Check what the account may see; nothing was changed."
+            )
+        return admitted
 
     async def _sweep(self, space: Space) -> _Swept:
         space_id = await self._store.open_space(space)
         pages = [page async for page in self._source.sweep(space)]
-        self._report.spaces += 1
-        self._report.pages += len(pages)
-        self._progress(self._report)
+        self.report.spaces += 1
+        self.report.pages += len(pages)
+        self._progress(self.report)
         return _Swept(space, space_id, pages)
+
+    async def _leave_other_spaces(self, spaces: Sequence[Space]) -> None:
+        if not self._is_partial:
+            keys = [space.key for space in spaces]
+            self.report.hidden += await self._store.tombstone_other_spaces(keys)
 
     async def _bring_up_to_date(self, swept: _Swept, tree: Tree) -> None:
         stored = await self._store.stored_versions(swept.space_id)
@@ -105,34 +134,28 @@ class Sync:
             await self._take_in(swept, changes.fetch[at : at + BATCH], tree)
         for version in changes.place:
             await self._store.place_page(version)
-        self._report.moved += len(changes.place)
-        await self._hide(swept.space, changes)
+        self.report.moved += len(changes.place)
+        if self._is_doubtful(swept.space, changes):
+            return
+        self.report.hidden += await self._store.tombstone(changes.gone)
         await self._store.mark_swept(swept.space_id)
         logger.info("space=%s pages=%d", swept.space.key, len(swept.pages))
 
-    async def _hide(self, space: Space, changes: _Changes) -> None:
-        """Hides what a complete sweep no longer saw, unless so much is missing that it is odd."""
+    def _is_doubtful(self, space: Space, changes: _Changes) -> bool:
+        """Whether so much is missing from a sweep that it is no reason to hide pages."""
         gone, before = len(changes.gone), len(changes.gone) + changes.kept
-        if gone > DOUBT_PAGES and gone > DOUBT_SHARE * before:
-            self._report.problems.append(
+        is_doubtful = gone > DOUBT_PAGES and gone > DOUBT_SHARE * before and not self._full
+        if is_doubtful:
+            self.report.problems.append(
                 f"{gone} of {before} pages of space {space.key} are missing from the listing; "
-                f"nothing was hidden. Check what the account may see."
+                f"nothing was hidden. Check what the account may see; if they are really gone, "
+                f"run `confluence-mcp ingest --full --space {space.key}`."
             )
-            return
-        self._report.hidden += await self._store.tombstone(changes.gone)
-
-    async def _leave_other_spaces(self, spaces: Sequence[Space]) -> None:
-        if not self._source.is_whole_site:
-            return
-        if not spaces:
-            self._report.problems.append("No space is visible to this account; nothing was hidden.")
-            return
-        keys = [space.key for space in spaces]
-        self._report.hidden += await self._store.tombstone_other_spaces(keys)
+        return is_doubtful
 
     async def _take_in(self, swept: _Swept, pages: Sequence[PageSummary], tree: Tree) -> None:
         fetched: list[SourcePage] = []
-        async for answer in self._source.fetch(swept.space, pages):
+        for answer in await self._fetch(swept.space, pages):
             if isinstance(answer, FetchFailure):
                 await self._fail(swept, answer.page_id, tree, answer.error)
             else:
@@ -141,7 +164,27 @@ class Sync:
         vectors = await self._embed(converted)
         for page, chunks in converted:
             await self._write(swept, page, chunks, vectors, tree)
-        self._progress(self._report)
+        self._progress(self.report)
+
+    async def _fetch(
+        self, space: Space, pages: Sequence[PageSummary]
+    ) -> list[SourcePage | FetchFailure]:
+        """An answer for each page, also where a source gives up because several in a row fail."""
+        answers: dict[str, SourcePage | FetchFailure] = {}
+        while left := [page for page in pages if page.page_id not in answers]:
+            before = len(answers)
+            try:
+                async for answer in self._source.fetch(space, left):
+                    answers[_page_id(answer)] = answer
+                    is_failure = isinstance(answer, FetchFailure)
+                    self._unanswered = self._unanswered + 1 if is_failure else 0
+                break
+            except SourceUnavailable:
+                if len(answers) == before or self._unanswered > DOUBT_UNANSWERED:
+                    raise
+                # Raises too when it is the site that does not answer, and not only these pages.
+                await self._source.spaces()
+        return list(answers.values())
 
     async def _convert(
         self, swept: _Swept, fetched: Sequence[SourcePage], tree: Tree
@@ -182,7 +225,7 @@ class Sync:
                 if key not in stored:
                     texts[key] = passage_text(page.title, chunk.heading_path, chunk.body)
         vectors = await self._embedder.embed_passages(list(texts.values()))
-        self._report.embedded += len(texts)
+        self.report.embedded += len(texts)
         return dict(zip(texts, vectors, strict=True))
 
     async def _write(
@@ -195,18 +238,18 @@ class Sync:
     ) -> None:
         try:
             await self._store.replace_page(swept.space_id, page, chunks, vectors, recipe=RECIPE)
-        except psycopg.DataError as error:  # what this page holds, not the database, is wrong
+        except UNSTORABLE as error:
             logger.exception("page_id=%s cannot be stored", page.page_id)
             await self._fail(swept, page.page_id, tree, error)
             return
-        self._report.stored += 1
-        self._report.chunks += len(chunks)
-        self._report.unreadable += len(page.unreadable)
+        self.report.stored += 1
+        self.report.chunks += len(chunks)
+        self.report.unreadable += len(page.unreadable)
 
     async def _fail(self, swept: _Swept, page_id: str, tree: Tree, error: Exception) -> None:
-        self._report.failed += 1
-        title = tree.titles.get(page_id, page_id)
-        reason = str(error) or type(error).__name__
+        self.report.failed += 1
+        title = clean(tree.titles.get(page_id, page_id))
+        reason = clean(str(error)) or type(error).__name__
         logger.warning("page_id=%s failed: %s", page_id, reason)
         await self._store.record_failure(swept.space_id, page_id, title, reason)
 
@@ -243,9 +286,20 @@ def _compare(
         )
         if placed != known:
             place.append(placed)
-    seen = {page.page_id for page in pages}
+    # A page that another space shows now is on its way there, and not gone.
+    seen = tree.parents.keys()
     live = {page_id for page_id, known in stored.items() if known.state != State.TOMBSTONED}
     return _Changes(fetch, place, sorted(live - seen), kept=len(live & seen))
+
+
+def _page_id(answer: SourcePage | FetchFailure) -> str:
+    return answer.page_id if isinstance(answer, FetchFailure) else answer.summary.page_id
+
+
+def _some(keys: Sequence[str]) -> str:
+    """The first keys of many, for a person."""
+    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    return (", ".join(sorted(keys)[:SHOWN_KEYS]) or "none") + more
 
 
 def _is_changed(page: PageSummary, known: StoredVersion) -> bool:

@@ -13,8 +13,9 @@ SEPARATOR = " > "
 def section_bounds(page: StoredPage, section: str | None) -> tuple[int, int]:
     """Where the section under a heading begins and ends in the Markdown; the whole page for None.
 
-    The heading may be named by its path, `Deploy > Steps`, also below the page's title. A section ends at the next heading of
-    its own level or a higher one. Raises BadRequest, naming the headings there are.
+    The heading may be named by its path, `Deploy > Steps`, also below the page's title. A section
+    ends at the next heading of its own level or a higher one. Raises BadRequest, naming the
+    headings there are.
     """
     if section is None:
         return 0, len(page.markdown)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from index.language import searchable
+from index.language import clean, searchable
 
 FENCE = "page-text"
 NOTICE = (
@@ -27,7 +27,7 @@ def fenced(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A title, name or heading for use outside the tags: one line that forges none of them."""
-    return _FORGED.sub("&lt;", " ".join(text.split()))
+    return _FORGED.sub("&lt;", " ".join(clean(text).split()))
 
 
 def estimated_tokens(text: str) -> int:
@@ -86,8 +86,11 @@ def _table_head(body: str, start: int) -> str:
 def _stems(text: str) -> set[str]:
     """Beginnings of words, and pairs of characters of scripts without spaces."""
     words = _WORD.findall(searchable(text))
-    telling = (word for word in words if len(word) > 2 or not word.isascii() or word.isupper())
-    return {word.casefold()[:_STEM] for word in telling}
+    return {word.casefold()[:_STEM] for word in words if len(word) > 2 or _tells(word)}
+
+
+def _tells(short_word: str) -> bool:
+    return not short_word.isascii() or short_word.isupper() or short_word.isdigit()
 
 
 def _shared(text: str, wanted: set[str]) -> int:

@@ -1,10 +1,11 @@
 """The three tools. Their docstrings and field descriptions are written for a model."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from inspect import signature
 from typing import Annotated, Literal
 
 import psycopg
@@ -16,6 +17,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from index.errors import ConfluenceMcpError, NotFound
+from index.language import clean
 from index.pages import Pages
 from index.records import ContentType
 from index.results import Filters, StoredPage
@@ -48,20 +50,26 @@ READ_ONLY = ToolAnnotations(
 Query = Annotated[
     str,
     Field(
-        description="A question or keywords, as a person would ask. Error codes, ticket keys, "
-        "host names and other identifiers are found as written."
+        description="A question or keywords, as a person would ask, in any language. Error codes, "
+        "ticket keys, host names and other identifiers are found as written."
     ),
 ]
-Spaces = Annotated[list[str] | None, Field(description="Only these space keys, such as ENG.")]
+Spaces = Annotated[
+    list[str] | None, Field(description="Only these spaces, by key: ENG, or ~jdoe for a person's.")
+]
 Labels = Annotated[list[str] | None, Field(description="Only pages that have all these labels.")]
 ContentTypes = Annotated[
     list[Literal["page", "blogpost"]] | None, Field(description="Only these kinds of content.")
 ]
-Author = Annotated[str | None, Field(description="Only pages last edited by this person (name).")]
+Author = Annotated[
+    str | None, Field(description="Only pages by this person; a part of the name is enough.")
+]
 Ancestor = Annotated[
     str | None, Field(description="Only this page and the pages below it: id, URL or KEY:Title.")
 ]
-UpdatedAfter = Annotated[date | None, Field(description="Only pages edited since this day.")]
+UpdatedAfter = Annotated[
+    date | None, Field(description="Only pages changed on or after this day, as 2026-01-31.")
+]
 
 
 class Turn(BaseModel):
@@ -87,14 +95,18 @@ async def search_confluence(
     author: Author = None,
     ancestor: Ancestor = None,
     updated_after: UpdatedAfter = None,
-    limit: Annotated[int, Field(ge=1, le=25, description="How many pages.")] = 8,
-    cursor: Annotated[str | None, Field(description="`next_cursor` of the same search.")] = None,
+    limit: Annotated[int, Field(ge=1, le=25, description="How many pages at once.")] = 8,
+    cursor: Annotated[
+        str | None,
+        Field(description="`next_cursor` of this same search, to get the pages that follow."),
+    ] = None,
 ) -> Annotated[CallToolResult, SearchResults]:
     """Find pages of the company's Confluence wiki by meaning and by words.
 
     Use it first, whenever something may be written in the wiki. Gives the best passage of each
-    page with title, heading path, URL, space, date and author. Read more with get_page. For a
-    question that wants one answer, answer_question may be quicker.
+    page with title, headings, URL, space, date and author; it always ranks something, so judge
+    whether a passage fits. Read more with get_page. For a question that wants one answer,
+    answer_question may be quicker.
     """
     deps = ctx.request_context.lifespan_context
     with readable_errors():
@@ -102,13 +114,13 @@ async def search_confluence(
             deps.pages, spaces, labels, content_types, author, ancestor, updated_after
         )
         search = fingerprint(query, filters)
-        offset = offset_of(cursor, search)
+        offset = offset_of(cursor or None, search)
         found = await deps.searcher.search(query, filters, limit=limit, offset=offset)
         following = offset + len(found.hits)
         results = SearchResults(
             results=[search_hit(hit, query) for hit in found.hits],
-            next_cursor=cursor_at(following, search) if following < found.total else None,
-            notes=list(found.notes),
+            next_cursor=cursor_at(following, search) if 0 < following < found.total else None,
+            notes=[*_ignored(ctx, search_confluence), *found.notes],
         )
     return _result(search_text(results), results)
 
@@ -116,13 +128,15 @@ async def search_confluence(
 async def get_page(
     ctx: Context[Deps],
     page: Annotated[
-        str, Field(description="Page id, any Confluence URL, tiny link, or KEY:Title (ENG:VPN).")
+        str,
+        Field(description="Page id, any Confluence URL, tiny link, KEY:Title (ENG:VPN) or title."),
     ],
     section: Annotated[
-        str | None, Field(description="Only the section under this heading (see `outline`).")
+        str | None,
+        Field(description="Only this heading and what is below it, as `outline` names it."),
     ] = None,
     offset: Annotated[int, Field(ge=0, description="`next_offset` of the part before.")] = 0,
-    max_tokens: Annotated[int, Field(ge=200, le=20_000, description="Size of one part.")] = 6_000,
+    max_tokens: Annotated[int, Field(ge=200, le=16_000, description="Size of one part.")] = 6_000,
 ) -> Annotated[CallToolResult, PageContent]:
     """Read a page of the wiki as Markdown, whole or in parts.
 
@@ -133,16 +147,20 @@ async def get_page(
     deps = ctx.request_context.lifespan_context
     with readable_errors():
         stored = await _page(deps.pages, page_reference(page))
-        bounds = section_bounds(stored, section)
+        bounds = section_bounds(stored, section or None)
         content = page_content(stored, bounds, offset, max_tokens)
+        content.notes.extend(_ignored(ctx, get_page))
     return _result(page_text(content), content)
 
 
 async def answer_question(
     ctx: Context[Deps],
-    question: Annotated[str, Field(description="One question, in any language.")],
+    question: Annotated[
+        str, Field(description="One question, complete in itself, in any language.")
+    ],
     history: Annotated[
-        list[Turn] | None, Field(max_length=20, description="Earlier turns, oldest first.")
+        list[Turn] | None,
+        Field(max_length=20, description="Earlier turns, oldest first, if it follows on them."),
     ] = None,
     spaces: Spaces = None,
     labels: Labels = None,
@@ -154,8 +172,8 @@ async def answer_question(
     """Answer a question from the wiki, with a checked quote for every citation.
 
     Use it for questions of fact or procedure. `status` is `answered` (text with [n] markers and
-    citations), `not_found` (the wiki does not say; do not guess) or `passages_only` (no chat
-    model is configured: read the quotes and answer yourself).
+    citations), `not_found` (the wiki does not say: do not guess, but the nearest pages may help)
+    or `passages_only` (no chat model is configured: read the quotes and answer yourself).
     """
     deps = ctx.request_context.lifespan_context
 
@@ -166,11 +184,12 @@ async def answer_question(
         filters = await _filters(
             deps.pages, spaces, labels, content_types, author, ancestor, updated_after
         )
-        turns = [Message(turn.role, turn.content) for turn in history or []]
+        turns = [Message(turn.role, clean(turn.content)) for turn in history or []]
         answer = await deps.answerer.answer(
-            question, history=turns, filters=filters, progress=progress
+            clean(question), history=turns, filters=filters, progress=progress
         )
         result = answer_result(answer)
+        result.notes.extend(_ignored(ctx, answer_question))
     return _result(answer_text(result), result)
 
 
@@ -181,12 +200,32 @@ def readable_errors() -> Generator[None]:
         yield
     except ConfluenceMcpError as error:
         raise ToolError(str(error)) from error
+    except psycopg.errors.QueryCanceled as error:
+        logger.warning("a statement was stopped: %s", error)
+        raise ToolError(
+            "The index took too long to answer and the call was stopped: ask for less, with fewer "
+            "words or with filters such as spaces, or try again later."
+        ) from error
     except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
         logger.exception("the index cannot be reached")
         raise ToolError(
             "The index cannot be reached right now: try again in a moment; if it lasts, ask the "
             "person who runs the server to look at its log."
         ) from error
+    except Exception as error:
+        logger.exception("a call failed")
+        raise ToolError(
+            "The server failed at this call: try other arguments; if it lasts, ask the person who "
+            "runs the server to look at its log."
+        ) from error
+
+
+def _ignored(ctx: Context[Deps], tool: Callable[..., object]) -> list[str]:
+    """Says so when a call has arguments that the tool does not know: a filter may be among them."""
+    given: Mapping[str, object] = (ctx.request_context.params or {}).get("arguments") or {}
+    known = [name for name in signature(tool).parameters if name != "ctx"]
+    unknown = ", ".join(name for name in given if name not in known)
+    return [f"Ignored: {unknown}. The arguments are {', '.join(known)}."] if unknown else []
 
 
 def _result(text: str, structured: BaseModel) -> CallToolResult:
@@ -207,13 +246,19 @@ async def _filters(
 ) -> Filters:
     above = await _page(pages, page_reference(ancestor)) if ancestor else None
     return Filters(
-        spaces=tuple(spaces or ()),
-        labels=tuple(labels or ()),
+        spaces=_names(spaces),
+        labels=_names(labels),
         content_types=tuple(ContentType(name) for name in content_types or ()),
-        author=author,
+        author=clean(author or "").strip() or None,
         ancestor=above.info.page_id if above else None,
         updated_after=datetime.combine(updated_after, time(), UTC) if updated_after else None,
     )
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """Without the empty ones that clients send for no limit."""
+    names = (clean(name).strip() for name in given or ())
+    return tuple(name for name in names if name)
 
 
 async def _page(pages: Pages, reference: PageReference) -> StoredPage:
@@ -221,11 +266,16 @@ async def _page(pages: Pages, reference: PageReference) -> StoredPage:
         return await pages.page(reference.page_id)
     title = reference.title or ""
     found = await pages.pages_of_title(title, reference.space_key)
+    if not found and reference.whole:
+        title = reference.whole
+        found = await pages.pages_of_title(title, None)
     if not found:
-        raise NotFound(f"No page {title!r} here. Find it with search_confluence.")
+        raise NotFound(f"No page {title[:200]!r} in the index: find it with search_confluence.")
     if len(found) > 1:
         names = "; ".join(
-            f"{info.space_key}:{info.title} (page_id {info.page_id})" for info in found
+            f"{info.space_key}:{info.title} (page_id {info.page_id}, {info.content_type}, "
+            f"updated {info.updated_at.date().isoformat()})"
+            for info in found
         )
         raise NotFound(f"Several pages are called {title!r}: {names}. Give the page_id.")
     return await pages.page(found[0].page_id)

@@ -15,7 +15,8 @@ from server.results import (
 from server.texts import excerpt, slice_markdown
 
 EXCERPT = 600  # characters
-OUTLINE = 150  # headings
+# A page with very much of these still makes a result that clients do not cut.
+OUTLINE, CHILDREN, UNREADABLE = 120, 50, 30
 
 
 def search_hit(hit: Hit, query: str) -> SearchHit:
@@ -41,12 +42,10 @@ def page_content(
     page: StoredPage, bounds: tuple[int, int], offset: int, max_tokens: int
 ) -> PageContent:
     """The part of a page within `bounds` from `offset` on, of at most `max_tokens`."""
-    start, end = max(bounds[0], offset), bounds[1]
-    markdown, following = slice_markdown(page.markdown[:end], min(start, end), max_tokens)
+    end = bounds[1]
+    start = min(max(bounds[0], offset), end)
+    markdown, following = slice_markdown(page.markdown[:end], start, max_tokens)
     info = page.info
-    notes = ["The offset is beyond the end of the page."] if offset > end else []
-    if len(page.outline) > OUTLINE:
-        notes.append(f"The outline shows {OUTLINE} of {len(page.outline)} headings.")
     return PageContent(
         page_id=info.page_id,
         title=info.title,
@@ -60,7 +59,7 @@ def page_content(
         archived=info.state is State.ARCHIVED,
         labels=list(page.labels),
         ancestors=[_ref(link) for link in page.ancestors],
-        children=[_ref(link) for link in page.children],
+        children=[_ref(link) for link in page.children[:CHILDREN]],
         outline=[
             OutlineEntry(level=heading.level, title=heading.title, offset=heading.offset)
             for heading in page.outline[:OUTLINE]
@@ -69,10 +68,28 @@ def page_content(
         offset=start,
         next_offset=following,
         unreadable=[
-            Unread(kind=item.kind, name=item.name, reason=item.reason) for item in page.unreadable
+            Unread(kind=item.kind, name=item.name, reason=item.reason)
+            for item in page.unreadable[:UNREADABLE]
         ],
-        notes=notes,
+        notes=_notes(page, is_beyond=0 < end < offset),
     )
+
+
+def _notes(page: StoredPage, *, is_beyond: bool) -> list[str]:
+    notes = ["The offset is beyond the end: begin with offset=0."] if is_beyond else []
+    shown = {
+        "headings": (OUTLINE, len(page.outline)),
+        "child pages": (CHILDREN, len(page.children)),
+        "unreadable things": (UNREADABLE, len(page.unreadable)),
+    }
+    notes += [
+        f"{some} of {all_} {what} are listed."
+        for what, (some, all_) in shown.items()
+        if all_ > some
+    ]
+    if len(page.children) > CHILDREN:
+        notes.append(f"Search below this page with ancestor={page.info.page_id!r}.")
+    return notes
 
 
 def answer_result(answer: Answer) -> AnswerResult:

@@ -20,7 +20,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from index.database import Database
-from index.database_checks import connect, prepare
+from index.database_checks import prepare
+from index.database_connection import connect
 from index.embedded_postgres import DATABASE, SUPERUSER, EmbeddedPostgres
 from index.postgres_files import Layout, is_locked, server_pid
 from index.settings import IndexSettings

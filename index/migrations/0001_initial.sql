@@ -51,9 +51,11 @@ CREATE TABLE page (
     recipe int NOT NULL,
     stored_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (site_id, page_id)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 90, toast_tuple_target = 512);
+COMMENT ON TABLE page IS 'long text is kept apart (toast_tuple_target), for every search reads rows';
 COMMENT ON COLUMN page.ancestors IS 'page ids from the root down to the parent';
 COMMENT ON COLUMN page.recipe IS 'version of conversion and chunking that made markdown and chunks';
+CREATE INDEX page_shown ON page (page_ref) INCLUDE (chunk_count) WHERE state <> 'tombstoned';
 CREATE INDEX page_space ON page (space_id);
 CREATE INDEX page_title ON page (lower(title));
 CREATE INDEX page_labels ON page USING gin (labels);
@@ -90,8 +92,9 @@ CREATE TABLE term (
     term_id int PRIMARY KEY,
     chunk_count int NOT NULL
 ) WITH (fillfactor = 80);
+COMMENT ON TABLE term IS 'in how many chunks each term stands; term 0 stands for any, in all';
 
--- Changes of term.chunk_count that wait to be folded in, one row for each page written: writers of
+-- Changes of term.chunk_count that wait to be folded in, one row for each chunk written: writers of
 -- different pages never wait for each other on a common word.
 CREATE TABLE term_change (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

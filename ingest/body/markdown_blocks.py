@@ -7,6 +7,11 @@ from ingest.body.blocks import Block, BlockKind
 from ingest.body.text import plain
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+# A line of text may begin with a year and a full stop.
+_INTERRUPTING_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,3}[.)])[ \t]")
+_FENCE_IN_ITEM = re.compile(
+    r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)*(`{3,}|~{3,})"
+)
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
 
@@ -16,9 +21,9 @@ def blocks_of(markdown: str) -> list[Block]:
     return [_block(lines) for lines in _groups(markdown.splitlines())]
 
 
-def fence_of(line: str) -> str:
+def fence_of(line: str, *, in_list: bool = False) -> str:
     """The fence that a line opens a code block with, or nothing."""
-    match = _FENCE.match(line)
+    match = (_FENCE_IN_ITEM if in_list else _FENCE).match(line)
     return match.group(1) if match else ""
 
 
@@ -49,7 +54,7 @@ def _groups(lines: list[str]) -> Iterator[list[str]]:
         if group and _begins_another(group, line):
             yield _trimmed(group)
             group = []
-        fence = fence_of(line.lstrip() if _is_list(group) else line)
+        fence = fence_of(line, in_list=_is_list(group or [line]))
         if group or line.strip():
             group.append(line)
         if not fence and group and _HEADING.match(line):
@@ -63,7 +68,8 @@ def _begins_another(group: list[str], line: str) -> bool:
     if _is_list(group):
         is_outside = bool(line.strip()) and not line[0].isspace() and not is_item(line)
         return is_outside and (not group[-1].strip() or bool(fence_of(line)) or line[0] in "#|>")
-    return not line.strip() or bool(fence_of(line)) or bool(_HEADING.match(line))
+    starts = (fence_of(line), _HEADING.match(line), _INTERRUPTING_ITEM.match(line))
+    return not line.strip() or any(starts)
 
 
 def _is_list(group: list[str]) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ingest.body.blocks import Block
+from ingest.body.cells import cells_of
 from ingest.body.markdown_blocks import blocks_of, fence_of, is_item
 from ingest.body.text import LINE_BREAK
 
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?: \[[ xX]\])? +")
-_CELL_END = re.compile(r"(?<!\\) \| ")
 _PANEL = re.compile(r"\[!\w+\]")
 # Where text may be cut, best places first.
 _CUTS = (
@@ -160,17 +160,13 @@ def _cut_table(markdown: str, cutter: _Cutter) -> list[str]:
 
 def _row_as_text(header: str, row: str) -> str:
     """A row too long for any table, as `column: value` lines."""
-    names, values = _cells(header), _cells(row) if row else []
+    names, values = cells_of(header), cells_of(row) if row else []
     if not values:
         return LINE_BREAK.join(name for name in names if name)
     names += [""] * (len(values) - len(names))
-    pairs = ((name, value) for name, value in zip(names, values, strict=False) if value)
-    lines = (f"{name}: {value}" if name else value for name, value in pairs)
+    pairs = (pair for pair in zip(names, values, strict=False) if any(pair))
+    lines = (f"{name}: {value}".rstrip() if name else value for name, value in pairs)
     return LINE_BREAK.join(lines).replace("<br>", LINE_BREAK)
-
-
-def _cells(row: str) -> list[str]:
-    return [cell.strip().replace("\\|", "|") for cell in _CELL_END.split(row.strip()[1:-1] + " ")]
 
 
 def _cut_list(markdown: str, cutter: _Cutter) -> list[str]:

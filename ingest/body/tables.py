@@ -1,12 +1,11 @@
 """Tables as pipe tables: each row on one line, each cell under the header that it belongs to."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.body.blocks import Block
+from ingest.body.cells import cell_text
 from ingest.body.names import Element
-from ingest.body.text import LINE_BREAK, code_span
 from ingest.body.walk import Flow, Handler, Walk
 
 # A value is repeated in the cells that it spans; a long text is not, it would drown the rest.
@@ -14,9 +13,6 @@ _LONGEST_REPEATED = 300
 _WIDEST = 60
 _ROWS = frozenset(("td", "th"))
 _GROUPS = frozenset(("tr", "thead", "tbody", "tfoot", "caption", "colgroup", "col"))
-_FENCE = re.compile(r"(`{3,})")
-_RULE_ROW = re.compile(r"\|(?: --- \|)+")
-_CELL_END = re.compile(r"(?<!\\) \| ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,39 +118,7 @@ def _cell_text(walk: Walk, element: Element) -> str:
     blocks = walk.blocks(element)
     walk.depth -= 2
     walk.in_cell = was_in_cell
-    if len(blocks) == 1 and blocks[0].kind == "text":
-        text = blocks[0].markdown.replace(LINE_BREAK, "<br>").replace("\n", " ")
-    else:
-        text = "<br>".join(line for block in blocks for line in flat_lines(block))
-    return text.replace("|", "\\|")
-
-
-def flat_lines(block: Block) -> Iterator[str]:
-    """A block as lines that can stand in a cell: no fence, no margin, no table inside."""
-    if block.kind == "heading":
-        yield f"**{block.markdown.lstrip('#').strip()}**"
-        return
-    fence = ""
-    for line in block.markdown.split(LINE_BREAK[-1]):
-        text = line.strip()
-        if block.kind == "quote":
-            line = line.removeprefix(">").removeprefix(" ")
-            text = line.strip()
-        opening = _FENCE.match(text.lstrip("-0123456789.> "))
-        if fence:
-            if text == fence:
-                fence = ""
-            elif text:
-                yield code_span(line.rstrip())
-        elif opening:
-            fence = opening.group(1)
-        elif _RULE_ROW.fullmatch(text) or not text:
-            continue
-        elif text.startswith("| ") and text.endswith(" |"):
-            cells = _CELL_END.split(text[2:-2])
-            yield ", ".join(cell for cell in cells if cell).replace("\\|", "|")
-        else:
-            yield text
+    return cell_text(blocks)
 
 
 def render(rows: Sequence[Row]) -> str:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 from index.records import Unreadable
 from ingest.body.blocks import Block, LinkContext
+from ingest.body.cells import flat
 from ingest.body.names import Element
 from ingest.body.text import fragment, one_line, paragraphs, prose
 
@@ -36,7 +37,7 @@ class Flow:
     def add(self, block: Block) -> None:
         """Ends the current paragraph and puts a block after it."""
         self.flush()
-        self.blocks.append(block)
+        self.blocks.append(flat(block) if self._in_cell else block)
 
     def cut(self, start: int) -> str:
         """Takes back the inline Markdown written since `start`."""

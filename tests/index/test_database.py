@@ -172,8 +172,8 @@ async def test_a_schema_out_of_date_is_left_alone_on_demand(
 ) -> None:
     what, remedy = await refusal(index_settings, empty_database_url, migrate=False)
 
-    assert "is not up to date (0001_initial.sql)" in what
-    assert remedy.startswith("Run `confluence-mcp ingest` once with the user that owns")
+    assert what.endswith(" lacks 0001_initial.sql: it may not be changed from here.")
+    assert remedy == "Run `confluence-mcp ingest` once as the user that owns the database."
 
 
 async def test_a_closed_port_is_named(index_settings: IndexSettings, closed_port: int) -> None:
@@ -188,7 +188,10 @@ async def test_a_closed_port_is_named(index_settings: IndexSettings, closed_port
 async def test_an_unknown_host_is_named(index_settings: IndexSettings) -> None:
     lines = await refusal(index_settings, "postgresql://me:secret@db.invalid/wiki")
 
-    assert lines == ["There is no host db.invalid.", "Correct the host in POSTGRES_URL."]
+    assert lines == [
+        "The host name db.invalid cannot be resolved.",
+        "Check the network, or correct the host in POSTGRES_URL.",
+    ]
 
 
 async def test_an_unknown_database_is_named(
@@ -336,9 +339,9 @@ async def test_a_reader_of_an_empty_database_is_told_who_makes_the_index(
 
     what, remedy = await refusal(index_settings, url, read_only=True)
 
-    assert "is not up to date (0001_initial.sql)" in what
-    assert "permission denied for schema public" in what
-    assert remedy.startswith("Run `confluence-mcp ingest` once with the user that owns")
+    assert what.endswith(" lacks 0001_initial.sql: permission denied for schema public.")
+    assert remedy.startswith("Run `confluence-mcp ingest` once as the user that owns")
+    assert f'GRANT USAGE ON SCHEMA "public" TO "{role}";' in remedy
 
 
 async def test_a_writer_whose_sessions_are_read_only_is_told_how_to_open_them(

@@ -15,7 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from index.postgres_files import Layout, is_locked, server_pid
+from index.postgres_files import (
+    Layout,
+    installation,
+    is_locked,
+    server_account,
+    server_pid,
+    server_socket,
+)
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc"
@@ -330,6 +337,30 @@ def test_a_stale_process_number_of_a_stranger_is_no_obstacle(home: Path, join: J
     newcomer = join()
 
     assert newcomer.is_ready()
+
+
+def test_a_server_without_a_keeper_is_replaced(home: Path, join: Join) -> None:
+    layout = Layout(home)
+    account = server_account(layout)
+    own_user = account.pw_name if account else None
+    subprocess.run(["chown", "-R", own_user or str(os.getuid()), layout.data], check=True)
+    home.chmod(0o711)
+    stranger = subprocess.Popen(
+        [
+            installation(layout, account) / "postgres",
+            *("-D", layout.data),
+            *("--listen_addresses=", f"--unix_socket_directories={layout.data}"),
+        ],
+        user=own_user,
+        cwd="/",
+    )
+    assert eventually(lambda: server_socket(layout) == layout.data)
+
+    user = join()
+
+    assert user.is_ready()
+    assert stranger.wait(20) == 0
+    assert len(servers(home)) == 1
 
 
 def test_a_removed_home_ends_its_server(home: Path, join: Join) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from index.errors import ConfigurationError
-from ingest.settings import IngestSettings, SpaceFilter, source_from
+from ingest.settings import (
+    SAMPLE_SITE,
+    SAMPLE_SPACE,
+    UNNAMED_SITE,
+    IngestSettings,
+    SpaceFilter,
+    source_from,
+)
 from ingest.sources.cloud import CloudSource, cloud_site_url
 from ingest.sources.export import ExportSource
 
@@ -69,11 +76,24 @@ async def test_an_export_needs_no_credentials(
         assert not source.is_whole_site
 
 
-def test_an_export_needs_the_address_of_its_site(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_an_export_of_an_unnamed_site_is_taken_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(ConfigurationError, match="CONFLUENCE_URL"):
-        source_from(loaded(monkeypatch), tmp_path)
+    async with source_from(loaded(monkeypatch), tmp_path) as source:
+        assert source.site_url == UNNAMED_SITE
+
+    (record,) = caplog.records
+    assert "CONFLUENCE_URL" in record.message
+
+
+@pytest.mark.parametrize("folder", [".", "ENG"])
+async def test_the_sample_space_is_of_its_own_site_whatever_is_set(
+    monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    settings = loaded(monkeypatch, **COMPLETE)
+
+    async with source_from(settings, SAMPLE_SPACE / folder) as source:
+        assert source.site_url == SAMPLE_SITE
 
 
 @pytest.mark.parametrize(
