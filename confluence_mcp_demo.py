@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.types import TextContent
 
 from index.database import Database
+from index.errors import ConfluenceMcpError
 from index.settings import IndexSettings
 from index.store import other_sites
 from ingest.report import Report
@@ -93,24 +95,32 @@ def _taken_in(report: Report) -> str:
 
 async def _ask(settings: ServerSettings) -> bool:
     """Asks over MCP and prints what comes back; gives whether each question got something."""
-    all_answered = True
     print("Asking its MCP server (tool answer_question)\n", flush=True)
-    async with Client(_own_server(settings)) as client:
-        for question in QUESTIONS:
-            print(f"? {question}\n")
-            started = time.monotonic()
-            result = await client.call_tool("answer_question", {"question": question})
-            if result.is_error:
-                print(*(getattr(item, "text", "") for item in result.content), end="\n\n")
-                all_answered = False
-                continue
-            answer = AnswerResult.model_validate(result.structured_content)
-            all_answered = all_answered and bool(answer.citations)
-            print(shown(answer), end="\n\n")
-            print(f"  ({time.monotonic() - started:.1f} s)\n", flush=True)
+    try:
+        async with Client(_own_server(settings)) as client:
+            answered = [await _ask_one(client, question) for question in QUESTIONS]
+    except (MCPError, ExceptionGroup) as error:
+        if isinstance(error, ExceptionGroup) and error.split(MCPError)[1] is not None:
+            raise
+        raise ConfluenceMcpError(
+            "The MCP server of the demo ended early; above is what it said.\n"
+            "Mend that, then run the demo again."
+        ) from error
     if settings.model_for_answers() is None:
         print("With a chat model (OPENAI_API_KEY) these passages become cited answers.")
-    return all_answered
+    return all(answered)
+
+
+async def _ask_one(client: Client, question: str) -> bool:
+    print(f"? {question}\n")
+    started = time.monotonic()
+    result = await client.call_tool("answer_question", {"question": question})
+    if result.is_error:
+        print(*(item.text for item in result.content if isinstance(item, TextContent)), "\n")
+        return False
+    answer = AnswerResult.model_validate(result.structured_content)
+    print(f"{shown(answer)}\n\n  ({time.monotonic() - started:.1f} s)\n", flush=True)
+    return bool(answer.citations)
 
 
 def shown(answer: AnswerResult) -> str:

@@ -6,7 +6,9 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow, class_row
 
 from index.embeddings import Embedder
-from index.errors import ModelMismatchError
+from index.errors import EmbeddingError, ModelMismatchError
+
+MAX_DIMENSION = 4_000  # what pgvector's graph index takes of half-precision numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,15 @@ SELECT create_vector_tables(id, dimension) FROM added
 async def claim_model(connection: AsyncConnection[TupleRow], embedder: Embedder) -> EmbeddingModel:
     """Records the model of a still empty index, or makes sure that it is the recorded one.
 
-    Raises ModelMismatchError when chunks of another model are there.
+    Raises ModelMismatchError when chunks of another model are there, EmbeddingError when its
+    vectors are too long for the index.
     """
     dimension = await embedder.dimension()
+    if dimension > MAX_DIMENSION:
+        raise EmbeddingError(
+            f"The embedding model {embedder.model} gives vectors of {dimension} numbers; the "
+            f"index takes at most {MAX_DIMENSION:,}.\nSet EMBEDDING_MODEL to another model."
+        )
     async with connection.transaction():
         await connection.execute(LOCK_MODELS)
         model = await active_model(connection)

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from index.embeddings import Vector
 from index.language import clean, configuration_of
 from index.models import EmbeddingModel
-from index.records import Chunk, Page, chunk_hash, passage_text
+from index.records import Chunk, Heading, Page, Unreadable, chunk_hash, passage_text
 from index.terms import bm25_weights, term_counts
 
 LOCK_PAGE = "SELECT pg_advisory_xact_lock(%(site_id)s, hashtext(%(page_id)s))"
@@ -129,18 +129,18 @@ class PageWrite:
             "content_type": page.content_type,
             "state": page.state,
             "title": clean(page.title),
-            "url": page.url,
+            "url": clean(page.url),
             "version": page.version,
             "ancestors": list(page.ancestors),
             "position": page.position,
-            "labels": list(page.labels),
-            "author": page.author,
+            "labels": [clean(label) for label in page.labels],
+            "author": clean(page.author) if page.author else None,
             "created_at": page.created_at,
             "updated_at": page.updated_at,
             "language": page.language,
             "markdown": clean(page.markdown),
-            "outline": Jsonb([asdict(heading) for heading in page.outline]),
-            "unreadable": Jsonb([asdict(item) for item in page.unreadable]),
+            "outline": _json(page.outline),
+            "unreadable": _json(page.unreadable),
             "chunk_count": chunk_count,
             "recipe": recipe,
         }
@@ -160,7 +160,7 @@ class PageWrite:
 
     async def _place(self, kept: Mapping[int, Chunk]) -> None:
         places = [
-            {"chunk_id": chunk_id, "position": chunk.position, "anchor": chunk.anchor}
+            {"chunk_id": chunk_id, "position": chunk.position, "anchor": clean(chunk.anchor)}
             for chunk_id, chunk in kept.items()
         ]
         await self._connection.execute(PLACE_CHUNKS, {"chunks": Jsonb(places)})
@@ -172,7 +172,7 @@ class PageWrite:
             {
                 "position": chunk.position,
                 "heading_path": [clean(heading) for heading in chunk.heading_path],
-                "anchor": chunk.anchor,
+                "anchor": clean(chunk.anchor),
                 "body": clean(chunk.body),
                 "text_hash": chunk_hash(title, chunk).hex(),
             }
@@ -221,6 +221,16 @@ class PageWrite:
         values = {"page_ref": page_ref, "space_id": self._space_id}
         await self._connection.execute(MOVE_TERMS, values)
         await self._connection.execute(MOVE_BITS.format(self._model.bits), values)
+
+
+def _json(items: Sequence[Heading] | Sequence[Unreadable]) -> Jsonb:
+    """The items as JSON that Postgres can store: it takes no NUL and no half a surrogate pair."""
+    return Jsonb(
+        [
+            {name: clean(value) if isinstance(value, str) else value for name, value in fields}
+            for fields in (asdict(item).items() for item in items)
+        ]
+    )
 
 
 def _compare(

@@ -1,6 +1,6 @@
 """Reading whole pages: by id, by title, with their place in the tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, TypedDict
@@ -12,11 +12,12 @@ from psycopg.rows import TupleRow, class_row
 
 from index.database import Database
 from index.errors import NotFound
+from index.language import clean
 from index.records import ContentType, Heading, State, Unreadable
 from index.results import PageInfo, PageLink, StoredPage
 
 PAGE = """
-SELECT page_ref, page_id, title, page.url, space.key AS space_key, content_type, version, state,
+SELECT page.site_id, page_id, title, page.url, space.key AS space_key, content_type, version, state,
        author, updated_at, labels, created_at, markdown, outline, unreadable, ancestors
 FROM page JOIN space ON space.id = space_id
 WHERE state <> 'tombstoned' AND page_id = %(page_id)s
@@ -24,11 +25,11 @@ ORDER BY updated_at DESC LIMIT 1
 """
 ANCESTORS = """
 SELECT page_id, title, url FROM unnest(%(ancestors)s::text[]) WITH ORDINALITY AS a (page_id, depth)
-JOIN page USING (page_id) WHERE state <> 'tombstoned' ORDER BY depth
+JOIN page USING (page_id) WHERE site_id = %(site_id)s AND state <> 'tombstoned' ORDER BY depth
 """
 CHILDREN = """
 SELECT page_id, title, url FROM page
-WHERE state <> 'tombstoned' AND ancestors @> ARRAY[%(page_id)s]
+WHERE site_id = %(site_id)s AND state <> 'tombstoned' AND ancestors @> ARRAY[%(page_id)s]
   AND ancestors[cardinality(ancestors)] = %(page_id)s
 ORDER BY position NULLS LAST, lower(title) LIMIT 200
 """
@@ -70,7 +71,7 @@ class _Info:
 
 @dataclass(frozen=True, slots=True)
 class _Page(_Info):
-    page_ref: int
+    site_id: int
     labels: list[str]
     created_at: datetime | None
     markdown: str
@@ -98,17 +99,18 @@ class Pages:
         """A page by its Confluence id; raises NotFound."""
         async with self._database.pool.connection() as connection:
             async with connection.cursor(row_factory=class_row(_Page)) as cursor:
-                await cursor.execute(PAGE, {"page_id": page_id})
+                await cursor.execute(PAGE, {"page_id": clean(page_id)})
                 row = await cursor.fetchone()
             if row is None:
                 raise NotFound(f"No page {page_id} in the index.")
-            ancestors = await _links(connection, ANCESTORS, {"ancestors": row.ancestors})
-            children = await _links(connection, CHILDREN, {"page_id": page_id})
+            site = {"site_id": row.site_id}
+            ancestors = await _links(connection, ANCESTORS, site | {"ancestors": row.ancestors})
+            children = await _links(connection, CHILDREN, site | {"page_id": row.page_id})
         return _stored_page(row, ancestors, children)
 
     async def pages_of_title(self, title: str, space_key: str | None) -> Sequence[PageInfo]:
         """Pages of that title, upper and lower case alike, newest first."""
-        values = {"title": title, "space_key": space_key}
+        values = {"title": clean(title), "space_key": clean(space_key) if space_key else None}
         async with (
             self._database.pool.connection() as connection,
             connection.cursor(row_factory=class_row(_Info)) as cursor,
@@ -120,7 +122,7 @@ class Pages:
 async def _links(
     connection: AsyncConnection[TupleRow],
     query: LiteralString,
-    values: dict[str, object],
+    values: Mapping[str, object],
 ) -> tuple[PageLink, ...]:
     async with connection.cursor(row_factory=class_row(PageLink)) as cursor:
         await cursor.execute(query, values)

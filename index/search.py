@@ -30,7 +30,7 @@ EMPTY_INDEX = "The index is empty: run `confluence-mcp ingest` to fill it."
 
 MISSING_SPACES = """
 SELECT given FROM unnest(%(spaces)s::text[]) AS given
-WHERE NOT EXISTS (SELECT FROM space WHERE lower(key) = given)
+WHERE NOT EXISTS (SELECT FROM space WHERE lower(key) = lower(given))
 """
 KNOWN_SPACES = "SELECT DISTINCT key FROM space ORDER BY key LIMIT 30"
 HAS_PAGES = "SELECT EXISTS (SELECT FROM page WHERE state <> 'tombstoned')"
@@ -165,7 +165,7 @@ class Searcher:
             row = await (await connection.execute(HAS_PAGES)).fetchone()
             if not (row and row[0]):
                 return (EMPTY_INDEX,)
-            parameters = {"spaces": _names(filters.spaces)}
+            parameters = {"spaces": [clean(key).strip() for key in filters.spaces]}
             missing = [key async for (key,) in await connection.execute(MISSING_SPACES, parameters)]
             known = [key async for (key,) in await connection.execute(KNOWN_SPACES)]
         if missing:

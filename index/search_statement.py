@@ -25,8 +25,8 @@ configuration AS MATERIALIZED (
 permitted AS MATERIALIZED (
     SELECT page_ref, chunk_count FROM page
     WHERE state <> 'tombstoned'
-      AND (%(spaces)s::text[] IS NULL
-           OR space_id IN (SELECT id FROM space WHERE lower(key) = ANY(%(spaces)s::text[])))
+      AND (%(spaces)s::text[] IS NULL OR space_id = ANY(ARRAY(
+           SELECT id FROM space WHERE lower(key) = ANY(%(spaces)s::text[]))))
       AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
       AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
       AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
@@ -80,18 +80,22 @@ looked_up AS MATERIALIZED (
       AND page_ref IN (SELECT page_ref FROM permitted)
     ORDER BY score DESC LIMIT {leg}
 ),
+-- Few permitted chunks are read page by page. OFFSET 0 keeps it so: how many pages pass the
+-- filters is a guess to the planner, and a wrong one would have it read whole tables.
 read AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
-    FROM permitted JOIN chunk_term USING (page_ref)
-    WHERE (SELECT is_whole FROM reading)
-      AND term_ids && (SELECT terms FROM question)
+    FROM permitted, LATERAL (
+        SELECT chunk_id, term_ids, weights FROM chunk_term
+        WHERE chunk_term.page_ref = permitted.page_ref OFFSET 0) AS of_page
+    WHERE (SELECT is_whole FROM reading) AND term_ids && (SELECT terms FROM question)
     ORDER BY score DESC LIMIT {leg}
 ),
 lexical AS (SELECT * FROM looked_up UNION ALL SELECT * FROM read),
 candidate AS MATERIALIZED (
-    SELECT chunk_id FROM {bits}
+    SELECT chunk_id FROM permitted, LATERAL (
+        SELECT chunk_id, bits FROM {bits} AS chunk_bits
+        WHERE chunk_bits.page_ref = permitted.page_ref OFFSET 0) AS of_page
     WHERE (SELECT chunks FROM size) <= {scan_limit}
-      AND page_ref IN (SELECT page_ref FROM permitted)
     ORDER BY bits <~> binary_quantize(%(vector)s::halfvec({dimension}))::bit({dimension})
     LIMIT {rerank}
 ),
@@ -111,28 +115,26 @@ dense AS (
     SELECT chunk_id, page_ref, -distance AS score FROM scanned
     UNION ALL SELECT chunk_id, page_ref, -distance FROM walked
 ),
-leg AS (
-    SELECT chunk_id, page_ref, score, %(dense_share)s::float8 AS share, 'dense' AS leg FROM dense
+-- Fusion: a convex combination of normalised scores, for pages by their best chunk in each leg.
+-- Of the vector leg the last chunk scores 0, for all of the wiki is somehow near; of the lexical
+-- leg what has none of the words does.
+leg AS MATERIALIZED (
+    SELECT 'dense' AS leg, chunk_id, page_ref, %(dense_share)s::float8 * coalesce(
+        (score - min(score) OVER ()) / nullif(max(score) OVER () - min(score) OVER (), 0), 1
+        ) AS score
+    FROM dense
     UNION ALL
-    SELECT chunk_id, page_ref, score, 1 - %(dense_share)s::float8, 'lexical' FROM lexical
+    SELECT 'lexical', chunk_id, page_ref,
+           (1 - %(dense_share)s::float8) * score / max(score) OVER ()
+    FROM lexical
 ),
--- Fusion: a convex combination of min-max normalised scores, for pages by their best chunk.
-page_leg AS (SELECT page_ref, leg, share, max(score) AS score FROM leg GROUP BY 1, 2, 3),
 page_score AS MATERIALIZED (
-    SELECT page_ref, sum(share * scaled) AS score FROM (
-        SELECT page_ref, share, coalesce(
-            (score - min(score) OVER legs) / nullif(max(score) OVER legs - min(score) OVER legs, 0),
-            1) AS scaled
-        FROM page_leg WINDOW legs AS (PARTITION BY leg)
-    ) AS scaled GROUP BY page_ref
+    SELECT page_ref, sum(score) AS score FROM (
+        SELECT page_ref, max(score) AS score FROM leg GROUP BY page_ref, leg
+    ) AS best_of_leg GROUP BY page_ref
 ),
 chunk_score AS (
-    SELECT chunk_id, page_ref, sum(share * scaled) AS score FROM (
-        SELECT chunk_id, page_ref, share, coalesce(
-            (score - min(score) OVER legs) / nullif(max(score) OVER legs - min(score) OVER legs, 0),
-            1) AS scaled
-        FROM leg WINDOW legs AS (PARTITION BY leg)
-    ) AS scaled GROUP BY chunk_id, page_ref
+    SELECT chunk_id, page_ref, sum(score) AS score FROM leg GROUP BY chunk_id, page_ref
 ),
 shown AS MATERIALIZED (
     SELECT page_ref, score, (SELECT count(*) FROM page_score) AS total
@@ -145,7 +147,8 @@ best AS (
 )
 SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.key AS space_key,
        page.content_type, page.version, page.state, page.author, page.updated_at,
-       shown.score AS page_score, chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body, best.score
+       shown.score AS page_score, chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body,
+       best.score
 FROM shown
 JOIN best USING (page_ref) JOIN page USING (page_ref) JOIN space ON space.id = page.space_id
 JOIN chunk USING (chunk_id)

@@ -195,9 +195,10 @@ class Store:
             return (await connection.execute(TOMBSTONE_SPACES, values)).rowcount
 
     async def mark_swept(self, space_id: int) -> None:
-        """Records that a sweep of the space came to its end."""
+        """Records that a sweep of the space came to its end, and counts its words."""
         async with self._database.pool.connection() as connection:
             await connection.execute(SWEPT, {"space_id": space_id})
+            await fold_term_changes(connection)
 
     async def record_failure(self, space_id: int, page_id: str, title: str, error: str) -> None:
         """Remembers a page that could not be taken in, for `status` and the next run."""

@@ -14,7 +14,8 @@ TERM_SPACE = 1_000_000_000
 K1, B, MEAN_LENGTH = 1.2, 0.75, 120.0
 
 TERM_COUNTS = """
-SELECT text.ordinality - 1, term_id(%(configuration)s::text, word.lexeme), cardinality(word.positions)
+SELECT text.ordinality - 1, term_id(%(configuration)s::text, word.lexeme),
+       cardinality(word.positions)
 FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS text (body, ordinality),
      unnest(to_tsvector(%(configuration)s::text::regconfig, text.body)) AS word
 """

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 
@@ -22,8 +23,6 @@ from ingest.sync import Progress, Sync
 
 logger = logging.getLogger(__name__)
 
-MakeSync = Callable[[Store, Embedder], Sync]
-
 
 async def ingest_once(
     settings: IndexSettings,
@@ -38,36 +37,42 @@ async def ingest_once(
 
     A run that `is_partial` leaves spaces as they are that the filter does not admit.
     """
-
-    def make_sync(store: Store, embedder: Embedder) -> Sync:
-        return Sync(
-            source,
-            store,
-            embedder,
-            space_filter=space_filter,
-            full=full,
-            is_partial=is_partial,
-            progress=progress,
-        )
-
-    is_whole_site = source.is_whole_site and not is_partial
+    make_sync = partial(
+        Sync,
+        source,
+        space_filter=space_filter,
+        full=full,
+        is_partial=is_partial,
+        progress=progress,
+    )
     async with Database.open(settings, application_name="confluence-mcp ingest") as database:
         try:
             async with only_run(database):
                 await _leave_stand_ins(database, source)
-                embedder = await _open_embedder(database, settings)
-                try:
-                    model = await _claim(database, embedder, source, anew=full and not is_partial)
-                    store = await Store.open(database, source.site_url, model)
-                    sync = make_sync(store, embedder)
-                    return await _recorded(database, store, sync, of_all_spaces=is_whole_site)
-                finally:
-                    await embedder.close()
+                anew = full and not is_partial
+                return await _ingest(database, settings, source, make_sync, anew=anew)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseError(
                 f"Postgres failed during the run: {error}\n"
                 f"Pages stored so far are kept; run the ingest again."
             ) from error
+
+
+async def _ingest(
+    database: Database,
+    settings: IndexSettings,
+    source: Source,
+    make_sync: Callable[[Store, Embedder], Sync],
+    *,
+    anew: bool,
+) -> Report:
+    embedder = await _open_embedder(database, settings)
+    try:
+        model = await _claim(database, embedder, source, anew=anew)
+        store = await Store.open(database, source.site_url, model)
+        return await _recorded(database, store, make_sync(store, embedder))
+    finally:
+        await embedder.close()
 
 
 async def _leave_stand_ins(database: Database, source: Source) -> None:
@@ -108,7 +113,7 @@ async def _claim(
         return await claim_model(connection, embedder)
 
 
-async def _recorded(database: Database, store: Store, sync: Sync, *, of_all_spaces: bool) -> Report:
+async def _recorded(database: Database, store: Store, sync: Sync) -> Report:
     """Runs it, and puts on record how that ended, a stop like a failure."""
     run_id = await start_run(database, store.site_id)
     try:
@@ -120,7 +125,7 @@ async def _recorded(database: Database, store: Store, sync: Sync, *, of_all_spac
             await fold_term_changes(connection)  # what is stored can be found by its words
         raise
     if report.succeeded:
-        await forget_old_failures(database, run_id, of_all_spaces=of_all_spaces)
+        await forget_old_failures(database, run_id, of_all_spaces=not sync.is_partial)
     await finish_run(database, run_id, succeeded=report.succeeded, report=report.to_json())
     return report
 

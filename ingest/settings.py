@@ -4,12 +4,15 @@ import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import httpx
 from pydantic import Field, SecretStr
 
 from index.errors import ConfigurationError
 from index.settings import IndexSettings
 from ingest.sources.cloud import CloudSource, cloud_site_url
+from ingest.sources.datacenter import DataCenterSource, PersonalToken, datacenter_site_url
 from ingest.sources.export import ExportSource, exported_site_url
 from ingest.sources.source import Source
 
@@ -39,13 +42,23 @@ class IngestSettings(IndexSettings):
     """What `ingest` and `worker` read, besides the settings of the index."""
 
     confluence_url: str | None = Field(
-        None, description="The site, such as https://example.atlassian.net/wiki."
+        None,
+        description="The site, such as https://example.atlassian.net/wiki, or the base URL of a "
+        "Data Center, such as https://wiki.example.com/confluence.",
     )
     confluence_username: str | None = Field(
         None, description="Cloud: e-mail of the account that reads Confluence."
     )
     confluence_api_token: SecretStr | None = Field(
         None, description="Cloud: API token of that account, classic or with read scopes."
+    )
+    confluence_personal_token: SecretStr | None = Field(
+        None, description="Server and Data Center: personal access token of the account."
+    )
+    confluence_deployment: Literal["cloud", "datacenter"] | None = Field(
+        None,
+        description="`cloud` or `datacenter` (Server too). Unset: Data Center with a personal "
+        "token, else Cloud. `datacenter` also takes a user name and a password, as API token.",
     )
     confluence_spaces: str = Field(
         "", description="Comma list of space keys to index; `-KEY` excludes. Empty: all visible."
@@ -70,13 +83,49 @@ def source_from(
     """
     if export is not None:
         return ExportSource(export, _site_of(export, settings.confluence_url))
+    if _is_datacenter(settings):
+        return _datacenter(settings)
     url, username, token = _required(
-        "to read Confluence Cloud",
+        "to read Confluence Cloud (Data Center is read with CONFLUENCE_PERSONAL_TOKEN)",
         CONFLUENCE_URL=settings.confluence_url,
         CONFLUENCE_USERNAME=settings.confluence_username,
         CONFLUENCE_API_TOKEN=_revealed(settings.confluence_api_token),
     )
     return CloudSource(cloud_site_url(url), username, token)
+
+
+def _is_datacenter(settings: IngestSettings) -> bool:
+    """What CONFLUENCE_DEPLOYMENT says, else the credentials; ConfigurationError for both kinds."""
+    has_personal_token = bool(_revealed(settings.confluence_personal_token))
+    if has_personal_token and _revealed(settings.confluence_api_token):
+        raise ConfigurationError(
+            "CONFLUENCE_API_TOKEN is for Cloud and CONFLUENCE_PERSONAL_TOKEN for Data Center, and "
+            "both are set. Unset one of them."
+        )
+    if has_personal_token and settings.confluence_deployment == "cloud":
+        raise ConfigurationError(
+            "CONFLUENCE_DEPLOYMENT is cloud, but CONFLUENCE_PERSONAL_TOKEN is for Data Center. "
+            "Set CONFLUENCE_USERNAME and CONFLUENCE_API_TOKEN instead of it, or unset "
+            "CONFLUENCE_DEPLOYMENT."
+        )
+    return has_personal_token or settings.confluence_deployment == "datacenter"
+
+
+def _datacenter(settings: IngestSettings) -> DataCenterSource:
+    password = _revealed(settings.confluence_api_token)
+    if password:
+        url, username = _required(
+            "to read a Data Center with user name and password",
+            CONFLUENCE_URL=settings.confluence_url,
+            CONFLUENCE_USERNAME=settings.confluence_username,
+        )
+        return DataCenterSource(datacenter_site_url(url), httpx.BasicAuth(username, password))
+    url, token = _required(
+        "to read a Confluence Data Center",
+        CONFLUENCE_URL=settings.confluence_url,
+        CONFLUENCE_PERSONAL_TOKEN=_revealed(settings.confluence_personal_token),
+    )
+    return DataCenterSource(datacenter_site_url(url), PersonalToken(token))
 
 
 def _site_of(export: Path, url: str | None) -> str:

@@ -73,7 +73,7 @@ class Sync:
         self._embedder = embedder
         self._filter = space_filter
         self._full = full
-        self._is_partial = is_partial or not source.is_whole_site
+        self.is_partial = is_partial or not source.is_whole_site
         self._progress = progress
         self.report = Report(source.site_url)
         self._unanswered = 0
@@ -107,7 +107,7 @@ class Sync:
                 f"Check the space keys (CONFLUENCE_SPACES or --space) and what the account may "
                 f"see; nothing was changed."
             )
-        if not listed and not self._is_partial:
+        if not listed and not self.is_partial:
             raise SourceError(
                 f"{self._source.site_url} shows this account no space at all.\n"
                 f"Check what the account may see; nothing was changed."
@@ -123,7 +123,7 @@ class Sync:
         return _Swept(space, space_id, pages)
 
     async def _leave_other_spaces(self, spaces: Sequence[Space]) -> None:
-        if not self._is_partial:
+        if not self.is_partial:
             keys = [space.key for space in spaces]
             self.report.hidden += await self._store.tombstone_other_spaces(keys)
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import uvicorn
 from mcp.server import CacheHint, MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import Tool
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,7 +25,9 @@ from index.pages import Pages
 from index.search import Searcher
 from server.answering import Answerer
 from server.llm import ChatModel
+from server.schemas import concise
 from server.settings import ServerSettings
+from server.streams import EndingStreams, Server
 from server.tools import Deps, register_tools
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,22 @@ def _chat(settings: ServerSettings) -> ChatModel | None:
     return ChatModel(model, api_key=key, base_url=settings.openai_base_url)
 
 
+class _Server(MCPServer[Deps]):
+    """Lists its tools with short schemas: models read them in every conversation."""
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools as clients see them."""
+        return [
+            tool.model_copy(
+                update={
+                    "input_schema": concise(tool.input_schema),
+                    "output_schema": concise(tool.output_schema),
+                }
+            )
+            for tool in await super().list_tools()
+        ]
+
+
 def create_server(open_deps: Callable[[], AbstractAsyncContextManager[Deps]]) -> MCPServer[Deps]:
     """The server; `open_deps` is entered once, when it starts."""
 
@@ -88,7 +107,7 @@ def create_server(open_deps: Callable[[], AbstractAsyncContextManager[Deps]]) ->
                 running.remove(deps)
 
     running: list[Deps] = []
-    mcp = MCPServer(
+    mcp = _Server(
         "confluence-mcp",
         title="Confluence",
         version=version("confluence-mcp"),
@@ -163,12 +182,13 @@ async def _over_http(settings: ServerSettings, host: str, listener: socket.socke
         app = create_server(lambda: nullcontext(deps)).streamable_http_app(
             stateless_http=True, transport_security=_loopback_only(host)
         )
+        streams = EndingStreams(app)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
+            streams, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
         )
         port = listener.getsockname()[1]
         logger.info("MCP at http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await Server(config, streams).serve(sockets=[listener])
 
 
 def _loopback_only(host: str) -> TransportSecuritySettings:

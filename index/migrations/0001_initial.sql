@@ -50,7 +50,7 @@ CREATE TABLE page (
     chunk_count int NOT NULL,
     recipe int NOT NULL,
     stored_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (site_id, page_id)
+    UNIQUE (page_id, site_id)
 ) WITH (fillfactor = 90, toast_tuple_target = 512);
 COMMENT ON TABLE page IS 'long text is kept apart (toast_tuple_target), for every search reads rows';
 COMMENT ON COLUMN page.ancestors IS 'page ids from the root down to the parent';
@@ -146,9 +146,6 @@ BEGIN
         ) WITH (autovacuum_vacuum_scale_factor = 0.02,
                 autovacuum_vacuum_insert_scale_factor = 0.02)',
         'chunk_bits_' || model, dimension);
-    EXECUTE format(
-        'CREATE INDEX %I ON %I (space_id) INCLUDE (chunk_id, page_ref, audience_id, bits)',
-        'chunk_bits_space_' || model, 'chunk_bits_' || model);
     EXECUTE format(
         'CREATE INDEX %I ON %I (page_ref) INCLUDE (chunk_id, space_id, audience_id, bits)',
         'chunk_bits_page_' || model, 'chunk_bits_' || model);

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from ingest.body.blocks import Block
-from ingest.body.names import Element, raw_text
+from ingest.body.names import AC, Element, raw_text
 from ingest.body.text import SEAM, code_fence, code_span, one_line, plain, prose
 from ingest.body.walk import Flow, Handler, Walk
 
 _EDGE = " \n" + SEAM
 _LOOKS = frozenset(
-    ("span", "br", "strong", "b", "em", "i", "u", "s", "del", "sub", "sup", "code", "small", "font")
+    (
+        *("span", "br", "strong", "b", "em", "i", "u", "s", "del", "sub", "sup", "code", "small"),
+        *("font", AC + "inline-comment-marker"),
+    )
 )
 
 
@@ -92,33 +95,33 @@ def _emphasise(walk: Walk, element: Element, flow: Flow, mark: str) -> None:
     walk.emphasis.discard(mark)
     if len(flow.blocks) > blocks:
         return
-    text = flow.cut(start)
+    lines = flow.cut(start).split("\n")
+    # <b>a</b><b>b</b> as **a****b** would mark nothing: what was just closed is opened again.
+    if _follows_its_like(element) and flow.inline[-1:] == [mark] and lines[0].strip(_EDGE):
+        flow.inline[-1] = lines[0].rstrip(_EDGE)
+        flow.inline += [mark, *_after(lines.pop(0)), *(["\n"] if lines else [])]
+    for index, line in enumerate(lines):
+        flow.inline += ["\n"] if index else []
+        inner = line.strip(_EDGE)
+        flow.inline += [_before(line) + mark + inner, mark, *_after(line)] if inner else [line]
+
+
+def _follows_its_like(element: Element) -> bool:
     previous = element.getprevious()
-    if previous is not None and previous.tag == element.tag and not previous.tail:
-        text = _continued(flow, text, mark)
-    flow.inline.append("\n".join(_marked(line, mark) for line in text.split("\n")))
+    return previous is not None and previous.tag == element.tag and not previous.tail
 
 
-def _continued(flow: Flow, text: str, mark: str) -> str:
-    """Reopens what was just marked: `**a****b**` would mark nothing."""
-    before = flow.inline[-1] if flow.inline else ""
-    if not (before.startswith(mark) and before.endswith(mark)) or len(before) <= 2 * len(mark):
-        return text
-    flow.inline.pop()
-    return before[len(mark) : -len(mark)] + text
+def _before(text: str) -> str:
+    return text[: len(text) - len(text.lstrip(_EDGE))]
 
 
-def _marked(text: str, mark: str) -> str:
-    inner = text.strip(_EDGE)
-    if not inner:
-        return text
-    start = text.index(inner)
-    return f"{text[:start]}{mark}{inner}{mark}{text[start + len(inner) :]}"
+def _after(text: str) -> list[str]:
+    return [end] if (end := text[len(text.rstrip(_EDGE)) :]) else []
 
 
 def code(walk: Walk, element: Element, flow: Flow) -> None:
     """Inline code; links and mentions inside keep their meaning instead."""
-    if len(element) and any(child.tag not in _LOOKS for child in element.iterdescendants()):
+    if any(child.tag not in _LOOKS for child in element.iterdescendants()):
         walk.children(element, flow)
         return
     text = raw_text(element)
@@ -144,7 +147,10 @@ def _tagged(walk: Walk, element: Element, flow: Flow, tag: str) -> None:
 
 
 def preformatted(walk: Walk, element: Element, flow: Flow) -> None:
-    """Text whose spaces and lines count."""
+    """Text whose spaces and lines count; with more than text inside, a paragraph."""
+    if any(child.tag not in _LOOKS and child.tag != "a" for child in element.iterdescendants()):
+        paragraph(walk, element, flow)
+        return
     for child in element.iter("br"):
         child.tail = "\n" + (child.tail or "")
     text = raw_text(element)

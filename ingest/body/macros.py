@@ -9,7 +9,7 @@ from ingest.body.content import add_titled, panel_mark
 from ingest.body.elements import add_quote
 from ingest.body.links import Target, first_reference, mention, target_of
 from ingest.body.names import AC, RI, Element, raw_text
-from ingest.body.text import SEAM, code_fence, code_span, link, prose
+from ingest.body.text import SEAM, code_fence, code_span, link, plain, prose
 from ingest.body.walk import Flow, Walk
 
 _PANELS = frozenset(("panel", "info", "note", "tip", "warning", "success", "error", "important"))
@@ -154,7 +154,8 @@ def include(walk: Walk, macro: Macro, flow: Flow) -> None:
         flow.flush()
         flow.inline.append(f"{what} {link(source.name, source.url)}")
         flow.flush()
-    reason = f"text of another page ({source.name or 'not named'}), linked and not repeated here"
+    name = plain(source.name) or "not named"
+    reason = f"text of another page ({name}), linked and not repeated here"
     walk.report("macro", macro.name, reason)
 
 
@@ -194,7 +195,9 @@ def file(walk: Walk, macro: Macro, flow: Flow) -> None:
         target = Target(prose(filename), url)
     if target.name:
         flow.inline.append(SEAM + link(target.name, target.url) + SEAM)
-    walk.report("attachment", target.name or macro.name, "a file shown in the page, linked only")
+    walk.report(
+        "attachment", plain(target.name) or macro.name, "a file shown in the page, linked only"
+    )
     content(walk, macro, flow)
 
 
@@ -241,7 +244,7 @@ MACROS: Mapping[str, MacroHandler] = {
         file,
     ),
     **dict.fromkeys(("html", "html-include", "html-bobswift", "iframe", "widget"), address),
-    **dict.fromkeys(("profile", "profile-picture", "mention", "userlister"), person),
+    **dict.fromkeys(("profile", "profile-picture", "mention"), person),
     **dict.fromkeys(
         (
             *("section", "column", "toc-zone", "numberedheadings", "div", "align", "chart"),
@@ -271,7 +274,14 @@ MACROS: Mapping[str, MacroHandler] = {
             *("gallery", "tasks-report-macro", "detailssummary", "content-report-table", "navmap"),
             *("recently-updated-dashboard", "favpages", "index", "spaces-list", "space-details"),
             *("change-history", "pageindex", "network", "calendar", "jirachart", "jiraroadmap"),
-            *("roadmap", "rss", "activity-stream", "excerpt-list", "page-properties-report"),
+            *(
+                "userlister",
+                "roadmap",
+                "rss",
+                "activity-stream",
+                "excerpt-list",
+                "page-properties-report",
+            ),
         ),
         dynamic,
     ),

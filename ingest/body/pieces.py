@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.body.blocks import Block
 from ingest.body.cells import cells_of
@@ -10,6 +10,7 @@ from ingest.body.markdown_blocks import blocks_of, fence_of, is_item
 from ingest.body.text import LINE_BREAK
 
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?: \[[ xX]\])? +")
+_FENCE_LINE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)]) +(?:\[.\] +)?[\s>]*)*(?:`{3,}|~{3,})")
 _PANEL = re.compile(r"\[!\w+\]")
 # Where text may be cut, best places first.
 _CUTS = (
@@ -93,7 +94,13 @@ def _cut_block(block: Block, cutter: _Cutter) -> list[str]:
                 return _cut_quote(block.markdown, cutter)
             case _:
                 pass
-    return _cut_text(block.markdown, cutter)
+    return _cut_anyhow(block.markdown, cutter)
+
+
+def _cut_anyhow(markdown: str, cutter: _Cutter) -> list[str]:
+    """Pieces of a block where there is no room for its markup; half a fence would hide the rest."""
+    lines = (line for line in markdown.split("\n") if not _FENCE_LINE.match(line))
+    return _cut_text("\n".join(lines), cutter)
 
 
 def _cut_text(text: str, cutter: _Cutter, level: int = 0) -> list[str]:
@@ -129,6 +136,8 @@ def _cut_code(markdown: str, cutter: _Cutter) -> list[str]:
     if cutter.counter.of(opening) > cutter.room // 2:
         opening = fence
     frame = cutter.counter.of(f"{opening}\n\n{fence}")
+    if frame >= cutter.room:
+        return _cut_text("\n".join(lines), cutter)
     inner = cutter.inside(cutter.room - frame)
     units = [unit for line in lines for unit in _cut_line(line, inner)]
     return [f"{opening}\n{piece}\n{fence}" for piece in _pack(units, "\n", inner)]
@@ -142,7 +151,8 @@ def _cut_line(line: str, cutter: _Cutter) -> list[str]:
 
 
 def _cut_table(markdown: str, cutter: _Cutter) -> list[str]:
-    header, rule, *rows = markdown.split("\n")
+    header, *lines = markdown.split("\n")
+    rule, rows = "".join(lines[:1]), lines[1:]
     head = f"{header}\n{rule}\n"
     inner = cutter.inside(cutter.room - cutter.counter.of(head))
     pieces: list[str] = []
@@ -214,13 +224,9 @@ def _cut_quote(markdown: str, cutter: _Cutter) -> list[str]:
         head = ""
     blocks = blocks_of("\n".join(lines[1:] if head else lines))
     room = cutter.room - cutter.counter.of(head)
-    for share in (0.9, 0.75, 0.6, 0.45, 0.3):
-        pieces = [
-            _quoted(head, piece) for piece in _pieces(blocks, cutter.inside(int(room * share)))
-        ]
-        if all(cutter.fits(piece) for piece in pieces):
-            return pieces
-    return _cut_text("\n".join(lines), cutter)
+    margin = Counter(lambda text: cutter.counter.count(_quoted("", text)))
+    inner = replace(cutter.inside(room), counter=margin)
+    return [_quoted(head, piece) for piece in _pieces(blocks, inner)]
 
 
 def _quoted(head: str, piece: str) -> str:

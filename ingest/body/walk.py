@@ -96,10 +96,12 @@ class Walk:
     def child(self, element: Element, flow: Flow) -> None:
         """Reads one element and the text after it."""
         handler = self._handlers.get(element.tag)
-        if handler is None:
+        if handler is None or self.depth >= _DEEPEST:
             self.children(element, flow)
         else:
+            self.depth += 1
             handler(self, element, flow)
+            self.depth -= 1
         if element.tail:
             flow.inline.append(prose(element.tail))
 
@@ -152,7 +154,7 @@ class Walk:
     def _flatten(self, element: Element, flow: Flow) -> None:
         """Keeps the words of what is nested too deeply to be understood, without recursion."""
         self.report("body", "nesting", f"nested over {_DEEPEST} levels deep, kept as plain text")
-        pending: list[Element | str] = [element]
+        pending: list[Element | str] = [] if element.tag in self._hidden else [element]
         while pending:
             node = pending.pop()
             if isinstance(node, str):

@@ -1,7 +1,7 @@
 """Reads JSON from one Confluence site: retries, listings page after page, plain errors."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +29,10 @@ Json = TypeVar("Json", bound=BaseModel)
 
 class NotVisible(SourceError):
     """Confluence answered 403 or 404: gone, or hidden from the account."""
+
+
+class Forbidden(NotVisible):
+    """Confluence answered 403: hidden from the account, or for some sites too much asked for."""
 
 
 class UnexpectedAnswer(SourceError):
@@ -67,6 +71,19 @@ class _Request:
         return f"{self.method} {httpx.URL(self.url).path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How one kind of Confluence refuses, and what its people are told then.
+
+    `why_unauthorized` gets a request's name and the answer; 403 is believed after
+    `forbidden_tries`.
+    """
+
+    example_url: str
+    why_unauthorized: Callable[[str, httpx.Response], str]
+    forbidden_tries: int = 1
+
+
 class _PassingFailure(Exception):
     """A try that failed but may succeed later; `error` is for when it has failed `tries` times."""
 
@@ -81,12 +98,19 @@ class SiteClient:
     """Asks one site under its base URL. Redirects are errors, never followed."""
 
     def __init__(
-        self, http: httpx.AsyncClient, base_url: str, *, auth: httpx.Auth | None, pace: Pace
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        *,
+        auth: httpx.Auth | None,
+        pace: Pace,
+        refusals: Refusals | None = None,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._auth = auth
         self._pace = pace
+        self._refusals = refusals or _CLOUD_REFUSALS
 
     async def get(
         self, path: str, model: type[Json], parameters: Mapping[str, str] | None = None
@@ -99,6 +123,14 @@ class SiteClient:
     async def post(self, path: str, model: type[Json], json: Mapping[str, Sequence[str]]) -> Json:
         """The answer to a POST that only reads, and so may be repeated like a GET."""
         answer, _ = await self._ask(_Request("POST", self._base_url + path, json=json), model)
+        return answer
+
+    async def listing_part(
+        self, path: str, model: type[Json], parameters: Mapping[str, str]
+    ) -> Json:
+        """One part of a listing; that it is gone is doubted before it is believed."""
+        request = _Request("GET", self._base_url + path, parameters, is_listing=True)
+        answer, _ = await self._ask(request, model)
         return answer
 
     async def listing(
@@ -153,7 +185,7 @@ class SiteClient:
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise self._overloaded(request, response, attempt)
         if not response.is_success:
-            raise _refusal(request, response)
+            raise _refusal(request, response, self._refusals)
         self._pace.speed_up()
         return response
 
@@ -223,16 +255,16 @@ def _unavailable(request: _Request, problem: str) -> SourceUnavailable:
     )
 
 
-def _refusal(request: _Request, response: httpx.Response) -> Exception:
+def _refusal(request: _Request, response: httpx.Response, refusals: Refusals) -> Exception:
+    doubts = 1 + LISTING_DOUBTS * request.is_listing
     match response.status_code:
         case HTTPStatus.UNAUTHORIZED:
-            return AuthenticationError(_why_unauthorized(request, response))
-        case HTTPStatus.FORBIDDEN | HTTPStatus.NOT_FOUND:
-            error = NotVisible(
-                f"Confluence answered {response.status_code} to {request.name}: it is gone, or the "
-                "account may not see it."
-            )
-            return _PassingFailure(error, tries=1 + LISTING_DOUBTS * request.is_listing)
+            return AuthenticationError(refusals.why_unauthorized(request.name, response))
+        case HTTPStatus.FORBIDDEN:
+            error = Forbidden(_not_visible(request, response))
+            return _PassingFailure(error, tries=max(doubts, refusals.forbidden_tries))
+        case HTTPStatus.NOT_FOUND:
+            return _PassingFailure(NotVisible(_not_visible(request, response)), tries=doubts)
         case HTTPStatus.GONE:
             return SourceError(
                 f"Confluence has removed {request.name} (410). Update confluence-mcp."
@@ -241,7 +273,7 @@ def _refusal(request: _Request, response: httpx.Response) -> Exception:
             host = httpx.URL(response.headers.get("location", "")).host or "another page"
             return SourceError(
                 f"Confluence redirects {request.name} to {host}. Set CONFLUENCE_URL to the site's "
-                "own address, such as https://example.atlassian.net/wiki."
+                f"own address, such as {refusals.example_url}."
             )
         case _:
             return UnexpectedAnswer(
@@ -249,14 +281,24 @@ def _refusal(request: _Request, response: httpx.Response) -> Exception:
             )
 
 
-def _why_unauthorized(request: _Request, response: httpx.Response) -> str:
+def _not_visible(request: _Request, response: httpx.Response) -> str:
+    return (
+        f"Confluence answered {response.status_code} to {request.name}: it is gone, or the account "
+        "may not see it."
+    )
+
+
+def _why_cloud_is_unauthorized(request_name: str, response: httpx.Response) -> str:
     if "scope" in response.text:
         return (
-            f"Confluence refused {request.name}: the API token lacks a scope for it. Create a "
+            f"Confluence refused {request_name}: the API token lacks a scope for it. Create a "
             "token with the read scopes for pages, spaces, labels and users, or a classic one."
         )
     return (
-        f"Confluence refused the credentials ({request.name}). Check that CONFLUENCE_USERNAME is "
+        f"Confluence refused the credentials ({request_name}). Check that CONFLUENCE_USERNAME is "
         "the account's e-mail and CONFLUENCE_API_TOKEN is its token, complete and not expired "
         "(tokens last a year at most)."
     )
+
+
+_CLOUD_REFUSALS = Refusals("https://example.atlassian.net/wiki", _why_cloud_is_unauthorized)

@@ -1,5 +1,6 @@
 """The records of a simulated Confluence site: spaces, content, versions, labels and people."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -50,6 +51,16 @@ class User:
     email: str
     status: AccountStatus = "active"
     account_type: AccountType = "atlassian"
+
+    @property
+    def user_key(self) -> str:
+        """The account's id on Server and Data Center: 32 hexadecimal digits."""
+        return hashlib.sha256(self.account_id.encode()).hexdigest()[:32]
+
+    @property
+    def username(self) -> str:
+        """With what the person logs in to Server and Data Center: from the e-mail or the name."""
+        return self.email.partition("@")[0] or self.name.casefold().replace(" ", ".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from index.terms import bm25_weights
 CHUNKS_OF_PAGE = 5
 WORDS_OF_CHUNK = 60
 VOCABULARY = 20_000
-SPACES = 40
 
 Connection = AsyncConnection[TupleRow]
 Floats = NDArray[np.float32]
@@ -45,7 +44,7 @@ class GeneratedIndex:
         random = np.random.default_rng(seed)
         chunk = int(random.integers(len(self.vectors)))
         chosen = random.choice(sorted(set(self.words[chunk])), words, replace=False)
-        noise = random.standard_normal(self.vectors.shape[1]) / 20
+        noise = random.standard_normal((1, self.vectors.shape[1])).astype(np.float32) / 20
         return " ".join(chosen), _unit(self.vectors[chunk : chunk + 1] + noise)[0]
 
     @property
@@ -88,7 +87,7 @@ def _unit(rows: NDArray[np.float64] | Floats) -> Floats:
 
 
 def _space_of(pages: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A few large spaces and many small ones."""
+    """From very small spaces to ones with a twentieth of all pages."""
     return (np.sqrt(pages * 7919 % 1600)).astype(np.int64)
 
 
@@ -136,47 +135,43 @@ async def _copy_pages(connection: Connection, words: Sequence[Sequence[str]]) ->
     await connection.execute(
         "INSERT INTO site (url) VALUES ('https://example.com/wiki');"
         "INSERT INTO space (site_id, key, name, url)"
-        f" SELECT 1, 'S' || n, 'Space', 'https://example.com' FROM generate_series(0, {SPACES - 1})"
-        " AS n ORDER BY n;"
+        " SELECT 1, 'S' || n, 'Space', 'https://example.com' FROM generate_series(0, 39) AS n"
+        " ORDER BY n;"
         "INSERT INTO search_configuration VALUES ('simple')"
     )
-    pages = np.arange(len(words) // CHUNKS_OF_PAGE)
-    start = datetime(2020, 1, 1, tzinfo=UTC)
+    spaces = _space_of(np.arange(len(words) // CHUNKS_OF_PAGE)).tolist()
     await _copy(
         connection,
         "COPY page (site_id, space_id, page_id, content_type, state, title, url, version,"
         " ancestors, labels, author, updated_at, language, markdown, outline, unreadable,"
         " chunk_count, recipe) FROM STDIN (FORMAT BINARY)",
-        "int4 int4 text text text text text int4 text[] text[] text timestamptz text text jsonb"
-        " jsonb int4 int4".split(),
+        [
+            *("int4", "int4", "text", "text", "text", "text", "text", "int4", "text[]", "text[]"),
+            *("text", "timestamptz", "text", "text", "jsonb", "jsonb", "int4", "int4"),
+        ],
         (
-            (
-                1,
-                space + 1,
-                str(page),
-                "page",
-                "archived" if page % 10 == 9 else "tombstoned" if page % 11 == 10 else "live",
-                " ".join(words[page * CHUNKS_OF_PAGE][:4]),
-                f"https://example.com/{page}",
-                1,
-                [str(page // 100)],
-                [*["half"][page % 2 :], *["tenth"][bool(page % 10) :]],
-                f"Author {page % 50}",
-                start + timedelta(minutes=page),
-                "",
-                _markdown(words[page * CHUNKS_OF_PAGE : (page + 1) * CHUNKS_OF_PAGE]),
-                Jsonb([]),
-                Jsonb([]),
-                CHUNKS_OF_PAGE,
-                1,
-            )
-            for page, space in zip(pages.tolist(), _space_of(pages).tolist(), strict=True)
+            _page_row(page, space + 1, words[page * CHUNKS_OF_PAGE :][:CHUNKS_OF_PAGE])
+            for page, space in enumerate(spaces)
         ),
     )
 
 
+def _page_row(page: int, space: int, chunks: Sequence[Sequence[str]]) -> tuple[object, ...]:
+    state = "archived" if page % 10 == 9 else "tombstoned" if page % 11 == 10 else "live"
+    title, url = " ".join(chunks[0][:4]), f"https://example.com/{page}"
+    labels = [*["half"][page % 2 :], *["tenth"][bool(page % 10) :]]
+    author = f"Author {page % 50}"
+    updated_at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=page)
+    empty = Jsonb([])
+    return (
+        *(1, space, str(page), "page", state, title, url, 1, [str(page // 100)], labels, author),
+        *(updated_at, "", _markdown(chunks), empty, empty, CHUNKS_OF_PAGE, 1),
+    )
+
+
 def _markdown(chunks: Sequence[Sequence[str]]) -> str:
-    return "\n\n".join(" ".join(words) for words in chunks)
+    """About 4,000 characters, as pages have."""
+    return "\n\n".join(" ".join([*words, *words]) for words in chunks)
 
 
 async def _copy_chunks(connection: Connection, words: Sequence[Sequence[str]]) -> None:
@@ -204,7 +199,7 @@ async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) ->
 
     def row(chunk: int) -> tuple[int, int, int, list[int], SparseVector]:
         counts = Counter(numbers[word] for word in words[chunk])
-        chunk_counts.update(counts.keys())
+        chunk_counts.update([0, *counts])
         page_ref, _ = _place(chunk)
         return chunk + 1, page_ref, spaces[chunk], sorted(counts), bm25_weights(counts)
 

@@ -211,26 +211,22 @@ async def test_a_renamed_page_is_found_by_its_new_title_only(wiki: Wiki) -> None
 async def test_an_archived_page_is_served_and_marked(wiki: Wiki) -> None:
     page = wiki.site.add_page("HR", "Fax machines", "<p>How to send a telefax.</p>")
     await wiki.run()
-    wiki.embedded_texts()
 
     wiki.site.archive(page.id)
     report = await wiki.run()
 
-    assert (report.moved, report.stored, report.hidden) == (1, 0, 0)
+    assert (report.moved, report.stored, report.hidden, report.embedded) == (1, 0, 0, 0)
     assert (await wiki.page(page.id)).info.state is State.ARCHIVED
     assert (await wiki.found("telefax"))[0] == "Fax machines"
-    assert wiki.embedded_texts() == []
 
 
 async def test_a_trashed_page_is_hidden_and_comes_back_when_restored(wiki: Wiki) -> None:
     page = wiki.site.add_page("HR", "Fax machines", "<p>How to send a telefax.</p>")
     await wiki.run()
-    wiki.embedded_texts()
 
     wiki.site.trash(page.id)
     hiding = await wiki.run()
     was_shown, found = await wiki.shows(page.id), await wiki.found("telefax")
-    wiki.embedded_texts()
     wiki.site.restore(page.id)
     restoring = await wiki.run()
 
@@ -386,7 +382,7 @@ async def test_a_listing_that_breaks_half_way_changes_nothing(
         site.edit(last.id, "<p>New text.</p>")
         written = await wiki.rows(WRITTEN)
 
-        wiki.faults.rules.insert(0, Rule(failing(500), "*/pages", None, "*cursor=*", None, after=1))
+        wiki.faults.add(failing(500), "*/pages", query="*cursor=*", times=None, after=1)
         with pytest.raises(SourceUnavailable):
             await wiki.run()
 

@@ -1,0 +1,73 @@
+"""The whole of a simulated Confluence Data Center as one ASGI application."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from tests.confluence.datacenter import contents, rooms
+from tests.confluence.datacenter.answers import Refusal, rest_error
+from tests.confluence.datacenter.call import Call, received
+from tests.confluence.datacenter.edition import Edition
+from tests.confluence.datacenter.rate import Allowances
+from tests.confluence.site import Site
+
+Endpoint = Callable[[Call], Awaitable[Response]]
+
+V1: dict[str, Endpoint] = {
+    "/content": contents.contents,
+    "/content/scan": contents.scan,
+    "/content/{id}": contents.content,
+    "/content/{id}/label": contents.labels,
+    "/server-information": rooms.server_information,
+    "/space": rooms.spaces,
+    "/space/{key}": rooms.space,
+    "/user": rooms.user,
+    "/user/current": rooms.current_user,
+}
+
+
+def datacenter(edition: Edition | None = None) -> Callable[[Site], Starlette]:
+    """The personality of an edition: how it answers for the state of a site at that moment."""
+    chosen = edition or Edition()
+    return lambda site: _app(site, chosen)
+
+
+def _app(site: Site, edition: Edition) -> Starlette:
+    allowances = None if edition.allowance is None else Allowances(edition.allowance)
+    routes = [
+        Route(path, _answering(site, edition, allowances, endpoint))
+        for path, endpoint in V1.items()
+    ]
+    return Starlette(
+        routes=[Mount(f"{edition.context}/rest/api", routes=routes)],
+        exception_handlers={Refusal: _refused, HTTPException: _unroutable},
+    )
+
+
+def _answering(
+    site: Site, edition: Edition, allowances: Allowances | None, endpoint: Endpoint
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        call = received(site, edition, request)
+        if allowances is None:
+            return await endpoint(call)
+        allowances.take(call.caller.account_id)
+        return allowances.tell(call.caller.account_id, await endpoint(call))
+
+    return answer
+
+
+def _refused(request: Request, refusal: Exception) -> Response:
+    del request
+    assert isinstance(refusal, Refusal)
+    return refusal.response()
+
+
+def _unroutable(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, HTTPException)
+    return JSONResponse(rest_error(error.status_code, error.detail), error.status_code)

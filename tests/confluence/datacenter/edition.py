@@ -1,0 +1,45 @@
+"""Which Data Center is simulated: its version and what its administrators have set."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A release and its settings.
+
+    `most` items come in one part of a listing, whatever is asked for. Visitors without login see
+    `open_spaces` if the site `is_open`, else nothing at all. With an `allowance`, every so many
+    requests of a user are followed by a refusal to wait for.
+    """
+
+    version: str = "9.2.1"
+    context: str = "/confluence"
+    most: int = 100
+    is_open: bool = True
+    open_spaces: frozenset[str] = frozenset()
+    takes_passwords: bool = True
+    allowance: int | None = None
+
+    @property
+    def has_scan(self) -> bool:
+        """Whether content can be scanned."""
+        return self._is_from(7, 18)
+
+    @property
+    def scans_blogposts(self) -> bool:
+        """Whether the scan looks at the type that is asked for; else it gives pages."""
+        return self._is_from(8, 3)
+
+    @property
+    def tells_version(self) -> bool:
+        """Whether there is a resource for that."""
+        return self._is_from(8, 0)
+
+    @property
+    def has_long_addresses(self) -> bool:
+        """Whether web addresses look like those of Cloud."""
+        return self._is_from(9, 0)
+
+    def _is_from(self, major: int, minor: int) -> bool:
+        numbers = self.version.split(".")
+        return (int(numbers[0]), int(numbers[1])) >= (major, minor)

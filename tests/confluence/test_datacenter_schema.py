@@ -1,0 +1,60 @@
+"""Answers of the simulated Data Center compared with Confluence's own description of REST v1.
+
+The description is not part of this project; without a copy beside the checkout, the comparison is
+skipped. It leaves out much, so that only the properties that it names are compared.
+"""
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, validate
+from pydantic import JsonValue, TypeAdapter
+
+from tests.confluence.datacenter.app import V1
+from tests.confluence.datacenter.visiting import visiting_datacenter
+from tests.confluence.site import Site
+
+ROOT = Path(__file__).resolve().parents[2]
+DESCRIPTION = ROOT.parent / "shared" / "data" / "openapi" / "confluence-dc-10.0.3.swagger.v3.json"
+EXPANDED = "body.storage,version,space,metadata.labels,history,ancestors"
+
+pytestmark = pytest.mark.skipif(
+    not DESCRIPTION.exists(), reason="no description of Confluence's REST v1 beside the checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def description() -> JsonValue:
+    """The whole of it."""
+    return TypeAdapter[JsonValue](JsonValue).validate_json(DESCRIPTION.read_bytes())
+
+
+def part(node: JsonValue, *keys: str) -> JsonValue:
+    """What lies at a path of keys."""
+    for key in keys:
+        assert isinstance(node, dict)
+        node = node[key]
+    return node
+
+
+@pytest.mark.parametrize("template", V1)
+def test_every_answer_has_the_described_shape(description: JsonValue, template: str) -> None:
+    site = Site()
+    site.add_space("ENG", "Engineering")
+    page = site.add_tree("ENG", {"Home": {"Child": {}}})["Child"]
+    site.label(page.id, "howto")
+    user_key = site.crawler.user_key
+    path = f"/rest/api{template}"
+    operation = part(description, "paths", path.replace("{key}", "{spaceKey}"), "get")
+    schema = part(operation, "responses", "200", "content", "application/json", "schema")
+    parameters = {"key": user_key} if template == "/user" else {"expand": EXPANDED, "limit": "1"}
+
+    with visiting_datacenter(site) as client:
+        answer = client.get(path.format(id=page.id, key="ENG"), params=parameters)
+
+    assert answer.status_code == 200
+    assert answer.json().get("results", ["single"]) != []
+    assert isinstance(schema, dict)
+    components = part(description, "components")
+    whole = {**schema, "components": components}
+    validate(answer.json(), whole, cls=Draft202012Validator)

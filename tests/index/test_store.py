@@ -1,0 +1,379 @@
+"""Writing pages: what stays, what goes, what readers see meanwhile, and the counts of words."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index.database import Database
+from index.errors import NotFound
+from index.pages import Pages
+from index.records import Chunk, Heading, Space, State, Unreadable
+from index.results import Filters
+from index.store import HNSW_FROM, forget_site, other_sites
+from tests.index.small_wiki import SITE, SmallWiki, page
+
+pytestmark = pytest.mark.anyio
+
+# One row for each chunk; xmin tells whether its words or its vector were written anew.
+CHUNKS = """
+SELECT body, chunk_id, chunk.position, chunk_term.xmin::text, chunk_vector_1.xmin::text
+FROM chunk JOIN chunk_term USING (chunk_id) JOIN chunk_vector_1 USING (chunk_id)
+     JOIN chunk_bits_1 USING (chunk_id)
+ORDER BY chunk.position
+"""
+
+
+@pytest.fixture
+async def wiki(database: Database) -> SmallWiki:
+    return await SmallWiki.open(database)
+
+
+async def bodies(wiki: SmallWiki) -> list[object]:
+    return [row[0] for row in await wiki.rows(CHUNKS)]
+
+
+async def test_unchanged_chunks_keep_their_ids_words_and_vectors(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "alpha", "beta", "gamma")
+    before = {row[0]: row for row in await wiki.rows(CHUNKS)}
+
+    await wiki.put(page(version=2), "alpha", "BETA", "gamma", "delta")
+
+    after = {row[0]: row for row in await wiki.rows(CHUNKS)}
+    assert list(after) == ["alpha", "BETA", "gamma", "delta"]
+    assert after["alpha"] == before["alpha"]
+    assert after["gamma"] == before["gamma"]
+
+
+async def test_reordered_chunks_keep_all_but_their_places(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "alpha", "beta", "gamma")
+    before = {row[0]: (row[1], *row[3:]) for row in await wiki.rows(CHUNKS)}
+
+    await wiki.put(page(), "gamma", "alpha", "beta")
+
+    rows = await wiki.rows(CHUNKS)
+    assert [row[0] for row in rows] == ["gamma", "alpha", "beta"]
+    assert {row[0]: (row[1], *row[3:]) for row in rows} == before
+
+
+async def test_texts_that_stand_twice_on_a_page_are_counted_by_place(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "same", "same", "other")
+    before = {row[1] for row in await wiki.rows(CHUNKS)}
+
+    await wiki.put(page(), "same", "other", "same")
+    reordered = await wiki.rows(CHUNKS)
+    await wiki.put(page(), "same")
+    one_left = await wiki.rows(CHUNKS)
+    await wiki.put(page(), "same", "same", "same")
+
+    assert {row[1] for row in reordered} == before
+    assert [row[0] for row in one_left] == ["same"]
+    assert one_left[0][1] in before
+    assert await bodies(wiki) == ["same", "same", "same"]
+
+
+async def test_stored_texts_need_no_vector_again(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "alpha", "beta")
+    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+    chunks = [Chunk(0, (), "", "beta"), Chunk(1, (), "", "alpha")]
+    wanted = await wiki.vectors("Page", chunks)
+
+    stored = await wiki.store.stored_hashes("1")
+    await wiki.store.replace_page(space_id, page(), chunks, {}, recipe=1)
+
+    assert stored == wanted.keys()
+    assert await bodies(wiki) == ["beta", "alpha"]
+
+
+async def test_a_new_title_or_heading_makes_the_text_new(wiki: SmallWiki) -> None:
+    await wiki.put(page(title="Old"), Chunk(0, ("Setup",), "setup", "alpha"))
+    before = await wiki.rows(CHUNKS)
+
+    await wiki.put(page(title="New"), Chunk(0, ("Setup",), "setup", "alpha"))
+
+    assert [row[1] for row in await wiki.rows(CHUNKS)] != [row[1] for row in before]
+    assert await wiki.found("new") == ["1"]
+    assert await wiki.found("old") == []
+
+
+async def test_a_new_anchor_is_followed_without_new_vectors(wiki: SmallWiki) -> None:
+    await wiki.put(page(), Chunk(0, ("Setup",), "setup", "alpha"))
+    before = await wiki.rows(CHUNKS)
+
+    await wiki.put(page(), Chunk(0, ("Setup",), "setup-1", "alpha"))
+
+    assert await wiki.rows(CHUNKS) == before
+    (hit,) = (await wiki.searcher.search("alpha")).hits
+    assert hit.passages[0].url.endswith("#setup-1")
+
+
+async def test_a_page_moved_to_another_space_takes_its_chunks_along(wiki: SmallWiki) -> None:
+    await wiki.put(page(space_key="ENG"), "alpha", "beta")
+    before = [row[1] for row in await wiki.rows(CHUNKS)]
+
+    await wiki.put(page(space_key="OPS"), "alpha", "beta", "gamma")
+
+    spaces = await wiki.rows(
+        "SELECT DISTINCT key FROM space JOIN chunk_term ON space_id = id"
+        " UNION ALL SELECT DISTINCT key FROM space JOIN chunk_bits_1 ON space_id = id"
+    )
+    in_old = await wiki.searcher.search("alpha", Filters(spaces=("ENG",)))
+    in_new = await wiki.searcher.search("alpha", Filters(spaces=("OPS",)))
+    assert [row[1] for row in await wiki.rows(CHUNKS)][:2] == before
+    assert spaces == [("OPS",), ("OPS",)]
+    assert (in_old.total, in_new.total) == (0, 1)
+
+
+async def test_a_page_without_text_is_found_by_its_title(wiki: SmallWiki) -> None:
+    await wiki.put(page(title="Holiday calendar"), "")
+
+    assert await wiki.found("holiday") == ["1"]
+
+
+async def test_readers_never_see_half_a_page(wiki: SmallWiki) -> None:
+    def version(number: int) -> list[str]:
+        return [f"shared v{number} part {part}" for part in range(2 + number % 3)]
+
+    async def write() -> None:
+        for number in range(1, 25):
+            await wiki.put(page(version=number, markdown=f"v{number}"), *version(number))
+
+    async def read() -> None:
+        (hit,) = (await wiki.searcher.search("shared", passages=10)).hits
+        number = hit.page.version
+        stored = await Pages(wiki.database).page("1")
+        assert sorted(passage.body for passage in hit.passages) == sorted(version(number))
+        assert stored.markdown == f"v{stored.info.version}"
+
+    await wiki.put(page(version=0, markdown="v0"), *version(0))
+    writing = asyncio.create_task(write())
+    reads = 0
+    while not writing.done():
+        await read()
+        reads += 1
+    await writing
+
+    assert reads > 3
+
+
+async def test_two_writers_of_one_page_leave_one_whole_page(wiki: SmallWiki) -> None:
+    versions = [[f"w{n}", "common", f"x{n}", "common"][: 2 + n % 3] for n in range(8)]
+
+    await asyncio.gather(
+        *(wiki.put(page(version=number), *texts) for number, texts in enumerate(versions))
+    )
+    await wiki.store.settle()
+
+    ((version, chunk_count),) = await wiki.rows("SELECT version, chunk_count FROM page")
+    assert isinstance(version, int)
+    assert await bodies(wiki) == versions[version]
+    assert chunk_count == len(versions[version])
+    assert await counted(wiki) == await stored_counts(wiki)
+
+
+@pytest.mark.parametrize("wrong", [[float("nan")] * 64, [1.0] * 63, [1.0] * 65])
+async def test_a_vector_that_is_no_vector_is_refused_and_the_page_stays(
+    wiki: SmallWiki, wrong: list[float]
+) -> None:
+    await wiki.put(page(version=1), "alpha")
+    wiki.embedder.vector_of = lambda text: wrong
+
+    with pytest.raises(psycopg.DataError):
+        await wiki.put(page(version=2), "alpha", "beta")
+
+    assert await bodies(wiki) == ["alpha"]
+    assert await wiki.rows("SELECT version FROM page") == [(1,)]
+
+
+async def test_what_postgres_cannot_store_is_left_out_of_every_text(wiki: SmallWiki) -> None:
+    odd = "a\x00b\ud800c\x0bd"
+    await wiki.put(
+        page(
+            title=odd,
+            url=SITE + odd,
+            labels=(odd,),
+            author=odd,
+            markdown=odd,
+            outline=(Heading(1, odd, odd, 0),),
+            unreadable=(Unreadable("macro", odd, odd),),
+        ),
+        Chunk(0, (odd,), odd, odd),
+        Chunk(1, (odd,), odd, "kept"),
+    )
+    await wiki.put(page(title=odd), Chunk(0, (odd,), odd + "1", "kept"))
+
+    stored = await Pages(wiki.database).page("1")
+    assert stored.info.title == "a b c d"
+    assert await bodies(wiki) == ["kept"]
+
+
+async def test_a_page_that_went_in_is_no_failure_any_more(wiki: SmallWiki) -> None:
+    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+    await wiki.store.record_failure(space_id, "1", "Page", "broken")
+    await wiki.store.record_failure(space_id, "1", "Page", "still broken")
+    failures = await wiki.rows("SELECT error, attempts FROM page_failure")
+
+    await wiki.put(page(), "alpha")
+
+    assert failures == [("still broken", 2)]
+    assert await wiki.rows("SELECT FROM page_failure") == []
+
+
+async def test_hidden_pages_are_known_and_come_back(wiki: SmallWiki) -> None:
+    await wiki.put(page("1"), "alpha")
+    await wiki.put(page("2", state=State.ARCHIVED), "beta")
+    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+
+    hidden = await wiki.store.tombstone(["1", "2", "3"])
+    again = await wiki.store.tombstone(["1"])
+    stored = await wiki.store.stored_versions(space_id)
+    await wiki.store.place_page(replace(stored["1"], state=State.LIVE, position=7))
+
+    assert (hidden, again) == (2, 0)
+    assert {known.state for known in stored.values()} == {"tombstoned"}
+    assert (await wiki.store.stored_versions(space_id))["1"].position == 7
+    assert await wiki.found("alpha") == ["1"]
+    assert await wiki.found("beta") == []
+
+
+async def test_pages_of_spaces_that_are_gone_are_hidden(wiki: SmallWiki) -> None:
+    for number, key in enumerate(["ENG", "OPS", "HR"]):
+        await wiki.put(page(str(number), space_key=key), "alpha")
+
+    hidden = await wiki.store.tombstone_other_spaces(["ENG", "NEW"])
+
+    assert hidden == 2
+    assert await wiki.found("alpha") == ["0"]
+
+
+async def test_a_site_leaves_the_index_alone(database: Database) -> None:
+    here = await SmallWiki.open(database)
+    there = await SmallWiki.open(database, site="https://other.example/wiki")
+    await here.put(page(), "alpha common")
+    await there.put(page(), "beta common")
+    await here.store.settle()
+
+    others = await other_sites(database, SITE)
+    await forget_site(database, "https://other.example/wiki")
+
+    assert others == ["https://other.example/wiki"]
+    assert await other_sites(database, SITE) == []
+    assert await bodies(here) == ["alpha common"]
+    assert await counted(here) == await stored_counts(here)
+
+
+async def test_every_site_leaves_nothing_behind(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "alpha")
+
+    await forget_site(wiki.database, None)
+
+    left = await wiki.rows(
+        "SELECT FROM page UNION ALL SELECT FROM chunk UNION ALL SELECT FROM chunk_term"
+        " UNION ALL SELECT FROM chunk_vector_1 UNION ALL SELECT FROM chunk_bits_1"
+        " UNION ALL SELECT FROM term_change UNION ALL SELECT FROM term WHERE chunk_count <> 0"
+    )
+    assert left == []
+    with pytest.raises(NotFound):
+        await Pages(wiki.database).page("1")
+
+
+async def test_a_large_index_gets_its_graph_once(wiki: SmallWiki) -> None:
+    await wiki.put(page(), "alpha")
+    await wiki.store.settle()
+    small = await wiki.rows("SELECT has_hnsw FROM embedding_model")
+    await wiki.rows("UPDATE page SET chunk_count = %(many)s RETURNING 1", many=HNSW_FROM)
+
+    await wiki.store.settle()
+    await wiki.store.settle()
+
+    assert small == [(False,)]
+    assert await wiki.rows("SELECT has_hnsw FROM embedding_model") == [(True,)]
+    assert await wiki.rows("SELECT to_regclass('chunk_vector_hnsw_1') IS NOT NULL") == [(True,)]
+    assert await wiki.found("alpha") == ["1"]
+
+
+WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=4)
+PUTS = st.tuples(
+    st.just("put"),
+    st.integers(0, 3),
+    st.lists(WORDS.map(" ".join), min_size=1, max_size=3),
+    st.sampled_from(["en", "de", ""]),
+)
+STEPS = st.lists(
+    st.one_of(
+        PUTS,
+        PUTS,
+        PUTS,
+        st.tuples(st.just("hide"), st.integers(0, 3)),
+        st.just(("fold",)),
+        st.tuples(st.just("forget"), st.booleans()),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=STEPS)
+async def test_words_are_counted_right_whatever_happens(
+    database: Database, steps: list[tuple[object, ...]]
+) -> None:
+    await forget_site(database, None)
+    wiki = await SmallWiki.open(database)
+    for step in steps:
+        match step:
+            case ("put", int(number), list(texts), str(language)):
+                texts: list[str]
+                await wiki.put(page(str(number), language=language), *texts)
+            case ("hide", int(number)):
+                await wiki.store.tombstone([str(number)])
+            case ("forget", bool(everything)):
+                await forget_site(database, None if everything else SITE)
+                wiki = await SmallWiki.open(database)
+            case _:
+                await wiki.store.settle()
+
+    await wiki.store.settle()
+
+    assert await stored_counts(wiki) == await counted(wiki)
+
+
+async def test_writers_and_folding_do_not_lose_counts(wiki: SmallWiki) -> None:
+    async def edit(number: int) -> None:
+        for text in ("alpha beta", "alpha", "beta gamma"):
+            await wiki.put(page(str(number)), text, f"own{number}")
+            await wiki.store.settle()
+
+    await asyncio.gather(*(edit(number) for number in range(4)))
+
+    assert await stored_counts(wiki) == await counted(wiki)
+
+
+async def test_a_sweep_counts_the_words_of_its_space(wiki: SmallWiki) -> None:
+    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+    await wiki.put(page(), "alpha beta")
+
+    await wiki.store.mark_swept(space_id)
+
+    assert await stored_counts(wiki) == await counted(wiki)
+
+
+async def stored_counts(wiki: SmallWiki) -> Counter[object]:
+    rows = await wiki.rows("SELECT term_id, chunk_count FROM term WHERE chunk_count <> 0")
+    return Counter({term: count for term, count in rows if isinstance(count, int)})
+
+
+async def counted(wiki: SmallWiki) -> Counter[object]:
+    """In how many chunks each term stands; term 0 stands in all."""
+    rows = await wiki.rows("SELECT term_ids FROM chunk_term")
+    counts: Counter[object] = Counter()
+    for (terms,) in rows:
+        assert isinstance(terms, list)
+        terms: list[object]
+        counts.update([0, *terms])
+    return counts

@@ -1,0 +1,75 @@
+"""Words of chunks as BM25 weights."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.database import Database
+from index.terms import bm25_weights, term_counts
+from tests.index.generated_index import term_id
+from tests.index.small_wiki import SmallWiki, page
+
+
+def weight(tf: int, length: int) -> float:
+    """BM25 of Robertson and Zaragoza with k1 = 1.2, b = 0.75 and a mean length of 120."""
+    return tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / 120))
+
+
+@given(st.dictionaries(st.integers(1, 1_000_000_000), st.integers(1, 300), max_size=50))
+def test_weights_are_the_term_frequency_part_of_bm25(counts: dict[int, int]) -> None:
+    stored = bm25_weights(counts)
+
+    length = sum(counts.values())
+    expected = {term - 1: weight(tf, length) for term, tf in counts.items()}
+    assert dict(zip(stored.indices(), stored.values(), strict=True)) == pytest.approx(
+        expected, rel=1e-6
+    )
+    assert stored.dimensions() == 1_000_000_000
+
+
+@pytest.mark.anyio
+async def test_words_are_counted_as_text_search_reads_them(database: Database) -> None:
+    texts = ["The deploys, deploying deploy!", "", "Äpfel und TB-4031\x00", "the of and"]
+
+    async with database.pool.connection() as connection:
+        english = await term_counts(connection, "english", texts)
+        simple = await term_counts(connection, "simple", texts[:1])
+
+    assert english == [
+        {term_id("english", "deploy"): 3},
+        {},
+        {term_id("english", word): 1 for word in ["äpfel", "und", "tb", "4031", "tb4031"]},
+        {},
+    ]
+    assert simple == [
+        {term_id("simple", word): 1 for word in ["the", "deploys", "deploying", "deploy"]}
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_word_of_another_language_is_another_term(database: Database) -> None:
+    async with database.pool.connection() as connection:
+        (english,) = await term_counts(connection, "english", ["server"])
+        (german,) = await term_counts(connection, "german", ["server"])
+
+    assert english.keys().isdisjoint(german)
+
+
+@pytest.mark.anyio
+async def test_stored_words_are_those_of_title_headings_and_body(database: Database) -> None:
+    wiki = await SmallWiki.open(database)
+    await wiki.put(page(title="Backups"), "restoring the backups restores backup files")
+
+    ((term_ids, weights),) = await wiki.rows("SELECT term_ids, weights::text FROM chunk_term")
+
+    counts = Counter(
+        {term_id("english", word): tf for word, tf in {"backup": 3, "restor": 2, "file": 1}.items()}
+    )
+    assert term_ids == sorted(counts)
+    assert isinstance(weights, str)
+    stored = dict(pair.split(":") for pair in weights.split("/")[0].strip("{}").split(","))
+    assert {int(term): float(value) for term, value in stored.items()} == pytest.approx(
+        {term: weight(tf, 6) for term, tf in counts.items()}, rel=1e-5
+    )
