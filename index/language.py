@@ -26,13 +26,14 @@ _UNSPACED = re.compile(
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
 )
 # Words joined by signs: ticket keys, hosts, paths, versions, `client/server`.
-_JOINED = re.compile(r"[^\W_]+(?:[-_.:/@\\][^\W_]+)+")
+_JOINED = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.:/@\\][^\W_]++)+")
 _JOINT = re.compile(r"[-_.:/@\\]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 _VERSION = re.compile(r"v(\d+(?:\.\d+)+)")
 # How much likelier (natural logarithm) a language must be for another to be ruled out: of English
 # questions cut to two words none is then held for German, of German ones 4 in 100 for English.
 _BEYOND_DOUBT = 3.0
+_QUESTION_SAMPLE = 1_000
 
 
 @cache
@@ -50,9 +51,10 @@ def language_of(text: str, among: Collection[str] = KNOWN) -> str:
 
 def likely_languages(text: str, among: Collection[str] = KNOWN) -> frozenset[str]:
     """Those of the given languages that a text may be in; short texts leave many open."""
-    if not any(character.isalpha() for character in text):
+    sample = text[:_QUESTION_SAMPLE]
+    if not any(character.isalpha() for character in sample):
         return frozenset(among)
-    ranked = [(code, score) for code, score in _identifier().rank(text) if code in among]
+    ranked = [(code, score) for code, score in _identifier().rank(sample) if code in among]
     if not ranked:
         return frozenset()
     best = ranked[0][1]

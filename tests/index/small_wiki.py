@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import LiteralString
 
 import numpy as np
+from psycopg.rows import TupleRow
 
 from index.database import Database
 from index.embeddings import Vector, embeddable
@@ -128,7 +129,7 @@ class SmallWiki:
         hits = (await self.searcher.search(query, limit=50, dense_share=dense_share)).hits
         return [hit.page.page_id for hit in hits if hit.score > 0]
 
-    async def rows(self, query: LiteralString, **values: object) -> list[tuple[object, ...]]:
+    async def rows(self, query: LiteralString, **values: object) -> list[TupleRow]:
         """What the database answers."""
         async with self.database.pool.connection() as connection:
             return await (await connection.execute(query, values)).fetchall()

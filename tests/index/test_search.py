@@ -41,16 +41,9 @@ async def plain_chunks(wiki: SmallWiki, numbers: dict[str, list[float]]) -> list
         " FROM chunk JOIN page USING (page_ref)"
     )
     return [
-        PlainChunk(int(str(chunk_id)), str(page_id), words(terms), unit(numbers[str(body)]))
+        PlainChunk(chunk_id, page_id, terms, unit(numbers[body]))
         for chunk_id, page_id, body, terms in rows
     ]
-
-
-def words(terms: object) -> list[str]:
-    """An array of texts as the database gives it."""
-    assert isinstance(terms, list)
-    terms: list[object]
-    return [str(term) for term in terms]
 
 
 def unit(numbers: Sequence[float]) -> Vector:

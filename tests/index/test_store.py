@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
@@ -169,7 +169,6 @@ async def test_two_writers_of_one_page_leave_one_whole_page(wiki: SmallWiki) -> 
     await wiki.store.settle()
 
     ((version, chunk_count),) = await wiki.rows("SELECT version, chunk_count FROM page")
-    assert isinstance(version, int)
     assert await bodies(wiki) == versions[version]
     assert chunk_count == len(versions[version])
     assert await counted(wiki) == await stored_counts(wiki)
@@ -180,7 +179,7 @@ async def test_a_vector_that_is_no_vector_is_refused_and_the_page_stays(
     wiki: SmallWiki, wrong: list[float]
 ) -> None:
     await wiki.put(page(version=1), "alpha")
-    wiki.embedder.vector_of = lambda text: wrong
+    wiki.embedder.vector_of = lambda _: wrong
 
     with pytest.raises(psycopg.DataError):
         await wiki.put(page(version=2), "alpha", "beta")
@@ -296,46 +295,66 @@ async def test_a_large_index_gets_its_graph_once(wiki: SmallWiki) -> None:
     assert await wiki.found("alpha") == ["1"]
 
 
-WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), min_size=1, max_size=4)
-PUTS = st.tuples(
-    st.just("put"),
-    st.integers(0, 3),
-    st.lists(WORDS.map(" ".join), min_size=1, max_size=3),
-    st.sampled_from(["en", "de", ""]),
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A page is written."""
+
+    number: int
+    texts: list[str]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """A page is no longer seen."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The site leaves the index, or all sites do."""
+
+    site: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What writers left for later is done."""
+
+
+NUMBERS = st.integers(0, 3)
+TEXTS = st.lists(st.sampled_from(["alpha", "beta", "gamma"]), min_size=1, max_size=4).map(" ".join)
+PUTS = st.builds(
+    Put, NUMBERS, st.lists(TEXTS, min_size=1, max_size=3), st.sampled_from(["en", "de", ""])
 )
-STEPS = st.lists(
-    st.one_of(
-        PUTS,
-        PUTS,
-        PUTS,
-        st.tuples(st.just("hide"), st.integers(0, 3)),
-        st.just(("fold",)),
-        st.tuples(st.just("forget"), st.booleans()),
-    ),
-    max_size=12,
+STEPS = st.one_of(
+    *(PUTS, PUTS, PUTS),
+    st.builds(Hide, NUMBERS),
+    st.builds(Forget, st.sampled_from([SITE, None])),
+    st.just(Settle()),
 )
 
 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(steps=STEPS)
+@given(steps=st.lists(STEPS, max_size=12))
 async def test_words_are_counted_right_whatever_happens(
-    database: Database, steps: list[tuple[object, ...]]
+    database: Database, steps: list[Put | Hide | Forget | Settle]
 ) -> None:
     await forget_site(database, None)
     wiki = await SmallWiki.open(database)
     for step in steps:
         match step:
-            case ("put", int(number), list(texts), str(language)):
-                texts: list[str]
+            case Put(number, texts, language):
                 await wiki.put(page(str(number), language=language), *texts)
-            case ("hide", int(number)):
+            case Hide(number):
                 await wiki.store.tombstone([str(number)])
-            case ("forget", bool(everything)):
-                await forget_site(database, None if everything else SITE)
+            case Forget(site):
+                await forget_site(database, site)
                 wiki = await SmallWiki.open(database)
-            case _:
+            case Settle():
                 await wiki.store.settle()
 
     await wiki.store.settle()
@@ -363,17 +382,14 @@ async def test_a_sweep_counts_the_words_of_its_space(wiki: SmallWiki) -> None:
     assert await stored_counts(wiki) == await counted(wiki)
 
 
-async def stored_counts(wiki: SmallWiki) -> Counter[object]:
+async def stored_counts(wiki: SmallWiki) -> Counter[int]:
     rows = await wiki.rows("SELECT term_id, chunk_count FROM term WHERE chunk_count <> 0")
-    return Counter({term: count for term, count in rows if isinstance(count, int)})
+    return Counter({term: count for term, count in rows})
 
 
-async def counted(wiki: SmallWiki) -> Counter[object]:
+async def counted(wiki: SmallWiki) -> Counter[int]:
     """In how many chunks each term stands; term 0 stands in all."""
-    rows = await wiki.rows("SELECT term_ids FROM chunk_term")
-    counts: Counter[object] = Counter()
-    for (terms,) in rows:
-        assert isinstance(terms, list)
-        terms: list[object]
+    counts: Counter[int] = Counter()
+    for (terms,) in await wiki.rows("SELECT term_ids FROM chunk_term"):
         counts.update([0, *terms])
     return counts
