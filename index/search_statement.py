@@ -100,8 +100,11 @@ candidate AS MATERIALIZED (
     LIMIT {rerank}
 ),
 scanned AS MATERIALIZED (
-    SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
-    FROM candidate JOIN {vectors} USING (chunk_id) ORDER BY distance LIMIT {leg}
+    SELECT chunk_id, page_ref, distance FROM candidate, LATERAL (
+        SELECT page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
+        FROM {vectors} AS chunk_vector
+        WHERE chunk_vector.chunk_id = candidate.chunk_id OFFSET 0) AS of_chunk
+    ORDER BY distance LIMIT {leg}
 ),
 walked AS MATERIALIZED (
     SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance

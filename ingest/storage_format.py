@@ -8,6 +8,7 @@ from index.records import Heading, Unreadable
 from ingest.body import content, diagrams, elements, links, macros, tables
 from ingest.body.blocks import Block, LinkContext
 from ingest.body.elements import drop
+from ingest.body.last_resort import words_only
 from ingest.body.names import AC, Element
 from ingest.body.parser import parse, sections
 from ingest.body.properties import page_properties
@@ -43,6 +44,15 @@ class Conversion:
 
 def convert(storage: str, context: LinkContext) -> Conversion:
     """Converts a body. Never raises: what cannot be read is named in `unreadable`."""
+    try:
+        return _convert(storage, context)
+    except Exception as error:  # a body that we did not foresee costs its structure, not its words
+        reason = f"cannot be converted ({type(error).__name__}: {error}); its words are kept"
+        lost = Unreadable("body", "storage format", reason)
+        return Conversion(tuple(words_only(storage)), (lost,))
+
+
+def _convert(storage: str, context: LinkContext) -> Conversion:
     parsed = parse(storage)
     walk = Walk(context, _HANDLERS, _HIDDEN)
     if parsed.unreadable:

@@ -39,18 +39,36 @@ class GeneratedIndex:
     words: Sequence[Sequence[str]]
     centres: Floats
 
-    def question(self, seed: int, words: int = 5) -> tuple[str, Floats]:
+    def question(self, seed: int, words: int = 5) -> "Question":
         """Words of one chunk and a vector near its own."""
         random = np.random.default_rng(seed)
         chunk = int(random.integers(len(self.vectors)))
         chosen = random.choice(sorted(set(self.words[chunk])), words, replace=False)
         noise = random.standard_normal((1, self.vectors.shape[1])).astype(np.float32) / 20
-        return " ".join(chosen), _unit(self.vectors[chunk : chunk + 1] + noise)[0]
+        return Question(" ".join(chosen), _unit(self.vectors[chunk : chunk + 1] + noise)[0])
+
+    @property
+    def pages(self) -> NDArray[np.int64]:
+        """The page of each chunk; its page_ref is one more."""
+        return np.arange(len(self.vectors)) // CHUNKS_OF_PAGE
 
     @property
     def spaces(self) -> NDArray[np.int64]:
-        """The space id of each chunk."""
-        return _space_of(np.arange(len(self.vectors)) // CHUNKS_OF_PAGE) + 1
+        """The number in the space key of each chunk."""
+        return _space_of(self.pages)
+
+    @property
+    def is_shown(self) -> NDArray[np.bool_]:
+        """Which chunks are on pages that readers may see."""
+        return (self.pages % 11 != 10) | (self.pages % 10 == 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: words for one leg, a vector for the other."""
+
+    words: str
+    vector: Floats
 
 
 async def generate_index(

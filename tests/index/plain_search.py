@@ -28,11 +28,20 @@ def lexical_leg(chunks: Sequence[PlainChunk], question: Iterable[str]) -> Scores
     scores: defaultdict[int, float] = defaultdict(float)
     for term in set(question):
         having = [chunk_id for chunk_id, terms in counts.items() if term in terms]
-        idf = math.log(1 + (len(chunks) - len(having) + 0.5) / (len(having) + 0.5))
         for chunk_id in having:
-            tf, length = counts[chunk_id][term], counts[chunk_id].total()
-            scores[chunk_id] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / 120))
+            weight = bm25_weight(counts[chunk_id][term], counts[chunk_id].total())
+            scores[chunk_id] += idf(len(chunks), len(having)) * weight
     return dict(scores)
+
+
+def bm25_weight(tf: int, length: int) -> float:
+    """BM25 of Robertson and Zaragoza with k1 = 1.2, b = 0.75 and a mean length of 120."""
+    return tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / 120))
+
+
+def idf(chunks: int, having: int) -> float:
+    """The weight of a word that stands in `having` of all chunks."""
+    return math.log(1 + (chunks - having + 0.5) / (having + 0.5))
 
 
 def dense_leg(chunks: Sequence[PlainChunk], question: Vector) -> Scores:

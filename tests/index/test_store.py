@@ -169,8 +169,9 @@ async def test_two_writers_of_one_page_leave_one_whole_page(wiki: SmallWiki) -> 
     await wiki.store.settle()
 
     ((version, chunk_count),) = await wiki.rows("SELECT version, chunk_count FROM page")
-    assert await bodies(wiki) == versions[version]
-    assert chunk_count == len(versions[version])
+    texts: list[str] = versions[version]
+    assert await bodies(wiki) == texts
+    assert chunk_count == len(texts)
     assert await counted(wiki) == await stored_counts(wiki)
 
 
@@ -179,7 +180,11 @@ async def test_a_vector_that_is_no_vector_is_refused_and_the_page_stays(
     wiki: SmallWiki, wrong: list[float]
 ) -> None:
     await wiki.put(page(version=1), "alpha")
-    wiki.embedder.vector_of = lambda _: wrong
+
+    def vector_of(_: str) -> list[float]:
+        return wrong
+
+    wiki.embedder.vector_of = vector_of
 
     with pytest.raises(psycopg.DataError):
         await wiki.put(page(version=2), "alpha", "beta")
@@ -384,7 +389,7 @@ async def test_a_sweep_counts_the_words_of_its_space(wiki: SmallWiki) -> None:
 
 async def stored_counts(wiki: SmallWiki) -> Counter[int]:
     rows = await wiki.rows("SELECT term_id, chunk_count FROM term WHERE chunk_count <> 0")
-    return Counter({term: count for term, count in rows})
+    return Counter(dict(rows))
 
 
 async def counted(wiki: SmallWiki) -> Counter[int]:

@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from index.database import Database
 from index.terms import bm25_weights, term_counts
 from tests.index.generated_index import term_id
+from tests.index.plain_search import bm25_weight
 from tests.index.small_wiki import SmallWiki, page
-
-
-def weight(tf: int, length: int) -> float:
-    """BM25 of Robertson and Zaragoza with k1 = 1.2, b = 0.75 and a mean length of 120."""
-    return tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / 120))
 
 
 @given(st.dictionaries(st.integers(1, 1_000_000_000), st.integers(1, 300), max_size=50))
@@ -22,7 +18,7 @@ def test_weights_are_the_term_frequency_part_of_bm25(counts: dict[int, int]) -> 
     stored = bm25_weights(counts)
 
     length = sum(counts.values())
-    expected = {term - 1: weight(tf, length) for term, tf in counts.items()}
+    expected = {term - 1: bm25_weight(tf, length) for term, tf in counts.items()}
     assert dict(zip(stored.indices(), stored.values(), strict=True)) == pytest.approx(
         expected, rel=1e-6
     )
@@ -71,5 +67,5 @@ async def test_stored_words_are_those_of_title_headings_and_body(database: Datab
     assert isinstance(weights, str)
     stored = dict(pair.split(":") for pair in weights.split("/")[0].strip("{}").split(","))
     assert {int(term): float(value) for term, value in stored.items()} == pytest.approx(
-        {term: weight(tf, 6) for term, tf in counts.items()}, rel=1e-5
+        {term: bm25_weight(tf, 6) for term, tf in counts.items()}, rel=1e-5
     )

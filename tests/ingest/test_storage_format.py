@@ -1,5 +1,6 @@
 """Storage format becomes Markdown, construct by construct."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,15 @@ def test_people_are_found_in_mentions_and_macros() -> None:
 def test_people_are_found_in_a_broken_body() -> None:
     assert user_ids('<p><ri:user ri:account-id="a-1"><b></i> & <![CDATA[ open') == {"a-1"}
     assert user_ids("") == frozenset()
+
+
+def test_a_body_that_cannot_be_converted_keeps_its_words() -> None:
+    def fail(*_: str) -> str:
+        raise LookupError("no such thing")
+
+    body = '<p>one <ac:link><ri:page ri:content-title="T" /></ac:link></p><p>*two* &amp; three</p>'
+
+    conversion = convert(body, replace(CONTEXT, page_url=fail))
+
+    assert conversion.markdown == "one\n\n\\*two\\* & three"
+    assert "LookupError" in conversion.unreadable[0].reason

@@ -1,0 +1,241 @@
+"""The search statement on an index that is too large to read whole: its plans and its recall.
+
+INDEX_SCALE_CHUNKS sets the size (200000 takes some minutes).
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+from pydantic import SecretStr
+
+from index.database import Database
+from index.search_statement import REACH, search_statement
+from index.settings import IndexSettings
+from tests.conftest import Postgres
+from tests.index.generated_index import (
+    CHUNKS_OF_PAGE,
+    GeneratedIndex,
+    Question,
+    generate_index,
+)
+from tests.index.plain_search import bm25_weight, idf
+
+pytestmark = pytest.mark.anyio
+
+CHUNKS = int(os.environ.get("INDEX_SCALE_CHUNKS", "12000"))
+QUESTIONS = 12
+SCAN, WALK = 10**9, 0  # limits at which the vector leg scans bits always, or never
+FILTERS: Mapping[str, object] = dict.fromkeys(
+    ["spaces", "labels", "content_types", "author", "ancestor", "updated_after"]
+)
+EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) ")
+Shown = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A generated index, asked with thresholds where a test needs them."""
+
+    database: Database
+    index: GeneratedIndex
+
+    async def pages(self, question: Question, **values: object) -> list[int]:
+        """Ten pages by number, best first; none that score nothing."""
+        rows = await self._rows(sql.SQL(""), question, values)
+        return [row["page_ref"] - 1 for row in rows if row["page_score"] > 0]
+
+    async def plan(self, question: Question, **values: object) -> str:
+        """The plan that found them, without what was never executed."""
+        rows = await self._rows(EXPLAIN, question, values)
+        lines: list[str] = [row["QUERY PLAN"] for row in rows]
+        return "\n".join(line for line in lines if "never executed" not in line)
+
+    async def _rows(
+        self, before: sql.SQL, question: Question, values: Mapping[str, object]
+    ) -> list[DictRow]:
+        given = {"scan_limit": SCAN, "reach": REACH, "dense_share": 0.5, **FILTERS, **values}
+        statement = search_statement(
+            self.index.model,
+            scan_limit=int(str(given["scan_limit"])),
+            reach=int(str(given["reach"])),
+        )
+        parameters = {
+            **{"query": question.words, "configurations": ["simple"], "passages": 1},
+            **{"vector": HalfVector(question.vector), "limit": 10, "offset": 0},
+            **given,
+        }
+        async with (
+            self.database.pool.connection() as connection,
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            await cursor.execute(before + statement, parameters)
+            return await cursor.fetchall()
+
+    def questions(self) -> list[Question]:
+        return [self.index.question(seed) for seed in range(QUESTIONS)]
+
+    def common_words(self) -> Question:
+        """A question of the five words that the most chunks have."""
+        counts = Counter(word for words in self.index.words for word in set(words))
+        words = " ".join(word for word, _ in counts.most_common(5))
+        return Question(words, self.index.vectors[0])
+
+    def best(self, scores: NDArray[np.float64], shown: Shown) -> list[int]:
+        """The ten pages with the best chunks among those shown, none that score nothing."""
+        order = np.argsort(-np.where(shown, scores, 0), kind="stable")[: 100 * CHUNKS_OF_PAGE]
+        found = [chunk for chunk in order.tolist() if shown[chunk] and scores[chunk] > 0]
+        return list(dict.fromkeys(chunk // CHUNKS_OF_PAGE for chunk in found))[:10]
+
+    def cosines(self, question: Question) -> NDArray[np.float64]:
+        """Of every chunk, all above 0."""
+        return 2 + (self.index.vectors @ question.vector).astype(np.float64)
+
+    def bm25(self, question: Question) -> NDArray[np.float64]:
+        """Of every chunk."""
+        scores = np.zeros(len(self.index.words))
+        for word in question.words.split():
+            having = [chunk for chunk, words in enumerate(self.index.words) if word in words]
+            for chunk in having:
+                words = self.index.words[chunk]
+                weight = bm25_weight(words.count(word), len(words))
+                scores[chunk] += idf(len(self.index.words), len(having)) * weight
+        return scores
+
+
+@pytest.fixture(scope="module")
+async def scale(postgres: Postgres, migrated_template: str) -> AsyncGenerator[Scale]:
+    with postgres.copy_of(migrated_template) as name:
+        settings = IndexSettings.model_validate({"postgres_url": SecretStr(postgres.url(name))})
+        async with Database.open(settings, application_name="scale") as database:
+            yield Scale(database, await generate_index(database, chunks=CHUNKS, dimension=64))
+
+
+def recall(found: list[int], expected: list[int]) -> float:
+    return len(set(found) & set(expected)) / len(expected)
+
+
+@pytest.mark.parametrize("scan_limit", [SCAN, WALK])
+@pytest.mark.parametrize("space", [None, 20, 39])
+async def test_vectors_find_what_comparing_all_of_them_finds(
+    scale: Scale, scan_limit: int, space: int | None
+) -> None:
+    if scan_limit == WALK and space is not None:
+        pytest.skip("small sets are never walked to")
+    filters = {} if space is None else {"spaces": [f"s{space}"]}
+    shown = scale.index.is_shown & ((scale.index.spaces == space) if filters else True)
+
+    recalls = [
+        recall(
+            await scale.pages(question, dense_share=1.0, scan_limit=scan_limit, **filters),
+            scale.best(scale.cosines(question), shown),
+        )
+        for question in scale.questions()
+    ]
+
+    assert np.mean(recalls) >= 0.95
+
+
+@pytest.mark.parametrize("space", [None, 20, 39])
+async def test_words_find_what_scoring_every_chunk_finds(scale: Scale, space: int | None) -> None:
+    filters = {} if space is None else {"spaces": [f"s{space}"]}
+    shown = scale.index.is_shown & ((scale.index.spaces == space) if filters else True)
+
+    recalls = [
+        recall(
+            await scale.pages(question, dense_share=0.0, **filters),
+            scale.best(scale.bm25(question), shown),
+        )
+        for question in scale.questions()
+    ]
+
+    assert np.mean(recalls) >= 0.95
+
+
+async def test_in_a_small_space_common_words_find_all_that_they_should(scale: Scale) -> None:
+    question = scale.common_words()
+    shown = scale.index.is_shown & (scale.index.spaces == 20)
+
+    found = await scale.pages(question, dense_share=0.0, spaces=["s20"], reach=1_000)
+
+    assert recall(found, scale.best(scale.bm25(question), shown)) >= 0.9
+
+
+async def test_a_word_that_is_nowhere_does_not_hide_common_ones(scale: Scale) -> None:
+    common = scale.common_words()
+    question = Question(f"unheardof {common.words}", common.vector)
+
+    assert await scale.pages(question, dense_share=0.0, reach=100)
+
+
+async def test_ties_and_order_survive_the_walk(scale: Scale) -> None:
+    for question in scale.questions()[:5]:
+        found = await scale.pages(question, dense_share=1.0, scan_limit=WALK)
+        cosines = scale.cosines(question)
+
+        best = [cosines[scale.index.pages == page].max() for page in found]
+        assert best == sorted(best, reverse=True)
+
+
+NO_FILTERS: dict[str, object] = {}
+FEW: dict[str, object] = {"spaces": ["s20"]}
+HALF: dict[str, object] = {"labels": ["half"]}
+
+
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+async def test_bits_are_scanned_page_by_page_in_their_index_alone(
+    scale: Scale, filters: dict[str, object]
+) -> None:
+    plan = await scale.plan(scale.index.question(1), scan_limit=SCAN, **filters)
+
+    assert "Index Only Scan using chunk_bits_page_1" in plan
+    assert "chunk_vector_hnsw_1" not in plan
+    assert_no_table_of_chunks_is_read_whole(plan)
+
+
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+async def test_the_graph_is_walked_with_the_filters_on_the_way(
+    scale: Scale, filters: dict[str, object]
+) -> None:
+    plan = await scale.plan(scale.index.question(1), scan_limit=WALK, **filters)
+
+    assert "Index Scan using chunk_vector_hnsw_1" in plan
+    assert re.search(r"Order By: \(embedding <#>.*\n\s*Filter: .* IS TRUE", plan)
+    assert "chunk_bits_page_1" not in plan
+    assert_no_table_of_chunks_is_read_whole(plan)
+
+
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+async def test_words_are_looked_up_in_their_index(scale: Scale, filters: dict[str, object]) -> None:
+    plan = await scale.plan(scale.index.question(1), reach=CHUNKS * 5, **filters)
+
+    assert "Bitmap Index Scan on chunk_term_ids" in plan
+    assert "chunk_term_page" not in plan
+    assert_no_table_of_chunks_is_read_whole(plan)
+
+
+async def test_few_chunks_are_read_page_by_page_where_words_are_too_common(scale: Scale) -> None:
+    plan = await scale.plan(scale.common_words(), reach=1_000, **FEW)
+
+    assert "Index Scan using chunk_term_page" in plan
+    assert "chunk_term_ids" not in plan
+    assert_no_table_of_chunks_is_read_whole(plan)
+
+
+async def test_without_filters_the_pages_come_from_an_index_alone(scale: Scale) -> None:
+    plan = await scale.plan(scale.index.question(1))
+
+    assert "Index Only Scan using page_shown" in plan
+    assert not re.search(r"Seq Scan on page\b", plan)
+
+
+def assert_no_table_of_chunks_is_read_whole(plan: str) -> None:
+    assert not re.search(r"Seq Scan on (?:chunk|term)\w*", plan)
