@@ -1,16 +1,16 @@
 """Errors that a person can act on: every message says what happened and what to do next.
 
-    ConfluenceMcpError
-    ├── ConfigurationError       a setting is missing or wrong (exit code 2)
-    ├── DatabaseError            Postgres cannot be used as it is
-    ├── EmbeddingError           the embedding endpoint or model failed
-    │   └── ModelMismatchError   the index was filled by another embedding model
-    ├── ChatError                the chat model failed
-    ├── SourceError              Confluence or an export could not be read
-    │   ├── AuthenticationError  Confluence refused the credentials
-    │   └── SourceUnavailable    Confluence did not answer, after every retry
-    ├── BadRequest               a tool was called with something that cannot be answered
-    └── NotFound                 no such page, or none that may be shown
+ConfluenceMcpError
+├── ConfigurationError       a setting is missing or wrong (exit code 2)
+├── DatabaseError            Postgres cannot be used as it is
+├── EmbeddingError           the embedding endpoint or model failed
+│   └── ModelMismatchError   the index was filled by another embedding model
+├── ChatError                the chat model failed
+├── SourceError              Confluence or an export could not be read
+│   ├── AuthenticationError  Confluence refused the credentials
+│   └── SourceUnavailable    Confluence did not answer, after every retry
+├── BadRequest               a tool was called with something that cannot be answered
+└── NotFound                 no such page, or none that may be shown
 """
 
 

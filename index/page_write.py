@@ -15,7 +15,7 @@ from index.models import EmbeddingModel
 from index.records import Chunk, Heading, Page, Unreadable, chunk_hash, passage_text
 from index.terms import bm25_weights, term_counts
 
-LOCK_PAGE = "SELECT pg_advisory_xact_lock(%(site_id)s, hashtext(%(page_id)s))"
+# Its lock on the row makes a second writer of the same page wait, and then see what was written.
 UPSERT_PAGE = """
 INSERT INTO page (
     site_id, space_id, page_id, content_type, state, title, url, version, ancestors, position,
@@ -109,8 +109,6 @@ class PageWrite:
         self, page: Page, chunks: Sequence[Chunk], vectors: Mapping[bytes, Vector], recipe: int
     ) -> None:
         """Stores the page row, then only those chunks whose text is new to the page."""
-        key = {"site_id": self._site_id, "page_id": page.page_id}
-        await self._connection.execute(LOCK_PAGE, key)
         page_ref = await self._upsert(page, len(chunks), recipe)
         kept, new, gone = _compare(await self._stored(page_ref), page.title, chunks)
         await self._forget(gone)
@@ -119,6 +117,7 @@ class PageWrite:
         await self._add_terms(page_ref, page, added)
         await self._add_vectors(page_ref, page.title, added, vectors)
         await self._move(page_ref)
+        key = {"site_id": self._site_id, "page_id": page.page_id}
         await self._connection.execute(FORGET_FAILURE, key)
 
     async def _upsert(self, page: Page, chunk_count: int, recipe: int) -> int:

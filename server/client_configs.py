@@ -29,7 +29,7 @@ class Launch:
 
     @classmethod
     def of_this_program(cls, home: Path) -> Self:
-        """From a checkout through uv, in its folder because of `.env`; else the installed command."""
+        """From a checkout through uv, in its folder because of `.env`; else the command itself."""
         environment = {} if home == default_home() else {"CONFLUENCE_MCP_HOME": str(home)}
         root = Path(__file__).parent.parent
         uv = shutil.which("uv")

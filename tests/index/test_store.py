@@ -169,7 +169,7 @@ async def test_two_writers_of_one_page_leave_one_whole_page(wiki: SmallWiki) -> 
     await wiki.store.settle()
 
     ((version, chunk_count),) = await wiki.rows("SELECT version, chunk_count FROM page")
-    texts: list[str] = versions[version]
+    texts = versions[int(version)]
     assert await bodies(wiki) == texts
     assert chunk_count == len(texts)
     assert await counted(wiki) == await stored_counts(wiki)
