@@ -55,12 +55,18 @@ def recorded(app: ASGIApp, log: RequestLog) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        status = 0
+        is_logged = False
+
+        def note(status: int) -> None:
+            nonlocal is_logged
+            is_logged = True
+            query = scope["query_string"].decode()
+            log.entries.append(LoggedRequest(scope["method"], scope["path"], query, status))
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            # Before the client can have the answer: a test counts as soon as it has it.
             if message["type"] == "http.response.start":
-                status = message["status"]
+                note(message["status"])
             await send(message)
 
         log.in_flight += 1
@@ -69,7 +75,7 @@ def recorded(app: ASGIApp, log: RequestLog) -> ASGIApp:
             await app(scope, receive, noting)
         finally:
             log.in_flight -= 1
-            query = scope["query_string"].decode()
-            log.entries.append(LoggedRequest(scope["method"], scope["path"], query, status))
+            if not is_logged:
+                note(0)
 
     return recording
