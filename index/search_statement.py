@@ -10,7 +10,7 @@ from index.models import EmbeddingModel
 # re-ranking is as fast as the graph and misses almost nothing; above it the graph is walked.
 SCAN_LIMIT = 60_000
 LEG = 200  # chunks that each leg hands to the fusion
-RERANK = 1_000  # chunks that the scan of bits hands to exact distances
+RERANK = 2_000  # chunks that the scan of bits hands to exact distances
 # Chunks that the words of a question may touch, rarest words first. Where that leaves words out
 # and fewer chunks than this are permitted, those are all scored instead.
 REACH = 10_000

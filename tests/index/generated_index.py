@@ -39,11 +39,14 @@ class GeneratedIndex:
     words: Sequence[Sequence[str]]
     centres: Floats
 
-    def question(self, seed: int, words: int = 5) -> "Question":
-        """Words of one chunk and a vector near its own."""
+    def question(self, seed: int, space: int | None = None) -> "Question":
+        """Five words of one chunk, which may be of a given space, and a vector near its own."""
         random = np.random.default_rng(seed)
-        chunk = int(random.integers(len(self.vectors)))
-        chosen = random.choice(sorted(set(self.words[chunk])), words, replace=False)
+        everywhere = np.arange(len(self.vectors))
+        chunk = int(
+            random.choice(everywhere if space is None else np.flatnonzero(self.spaces == space))
+        )
+        chosen = random.choice(sorted(set(self.words[chunk])), 5, replace=False)
         noise = random.standard_normal((1, self.vectors.shape[1])).astype(np.float32) / 20
         return Question(" ".join(chosen), _unit(self.vectors[chunk : chunk + 1] + noise)[0])
 
