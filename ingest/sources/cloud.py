@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from index.errors import AuthenticationError, ConfigurationError, SourceError, SourceUnavailable
+from index.errors import AuthenticationError, ConfigurationError, SourceError
 from index.records import ContentType, Space, State
 from ingest.sources.address import checked_url, is_loopback
 from ingest.sources.cloud_json import (
@@ -22,8 +22,9 @@ from ingest.sources.cloud_json import (
     TenantJson,
     UsersJson,
 )
+from ingest.sources.fetching import fetched
 from ingest.sources.http import TIMEOUT, Listing, NotVisible, SiteClient, UnexpectedAnswer
-from ingest.sources.pace import Pace, in_parallel
+from ingest.sources.pace import Pace
 from ingest.sources.source import FetchFailure, PageSummary, SourcePage
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 GATEWAY = "https://api.atlassian.com"
 PAGE_SIZE = "250"
 USERS_PER_REQUEST = 250
-UNANSWERED_IN_A_ROW = 5
 
 _COLLECTIONS = {ContentType.PAGE: "pages", ContentType.BLOGPOST: "blogposts"}
 _SWEPT_STATUSES = {ContentType.PAGE: "current,archived", ContentType.BLOGPOST: "current"}
@@ -167,26 +167,10 @@ class CloudSource:
         A page that cannot be read is a FetchFailure; several in a row without any answer from
         Confluence raise SourceUnavailable.
         """
-        space_id = await self._space_id(space)
-        unanswered = 0
-        jobs = (partial(self._fetch_or_failure, space, space_id, page) for page in pages)
-        async with aclosing(in_parallel(jobs, self._pace.concurrency)) as answers:
+        fetch_one = partial(self._fetch, space, await self._space_id(space))
+        async with aclosing(fetched(pages, fetch_one, self._pace.concurrency)) as answers:
             async for answer in answers:
-                if isinstance(answer, FetchFailure) and isinstance(answer.error, SourceUnavailable):
-                    unanswered += 1
-                    if unanswered == UNANSWERED_IN_A_ROW:
-                        raise answer.error
-                else:
-                    unanswered = 0
                 yield answer
-
-    async def _fetch_or_failure(
-        self, space: Space, space_id: str, summary: PageSummary
-    ) -> SourcePage | FetchFailure:
-        try:
-            return await self._fetch(space, space_id, summary)
-        except (NotVisible, UnexpectedAnswer, SourceUnavailable) as error:
-            return FetchFailure(summary.page_id, error)
 
     async def _fetch(self, space: Space, space_id: str, summary: PageSummary) -> SourcePage:
         path = f"/api/v2/{_COLLECTIONS[summary.content_type]}/{summary.page_id}"
