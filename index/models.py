@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow, class_row
 
-from index.embeddings import Embedder
+from index.embeddings import Embedder, Vector
 from index.errors import EmbeddingError, ModelMismatchError
 
 MAX_DIMENSION = 4_000  # what pgvector's graph index takes of half-precision numbers
@@ -88,6 +88,12 @@ def require_model(model: EmbeddingModel, embedder: Embedder) -> None:
     """Raises ModelMismatchError when questions would be embedded by another model."""
     if model.name != embedder.model:
         raise ModelMismatchError(_mismatch(model, embedder.model, None))
+
+
+def require_dimension(model: EmbeddingModel, embedder: Embedder, vector: Vector) -> None:
+    """Raises ModelMismatchError when an endpoint serves another model under the recorded name."""
+    if len(vector) != model.dimension:
+        raise ModelMismatchError(_mismatch(model, embedder.model, len(vector)))
 
 
 def _same(model: EmbeddingModel, name: str, dimension: int) -> bool:

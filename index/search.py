@@ -15,7 +15,7 @@ from index.database import Database
 from index.embeddings import Embedder
 from index.errors import BadRequest
 from index.language import clean, configuration_of, likely_languages, searchable
-from index.models import EmbeddingModel, active_model, require_model
+from index.models import EmbeddingModel, active_model, require_dimension, require_model
 from index.records import ContentType, State
 from index.results import Filters, Hit, PageInfo, Passage, SearchResult
 from index.search_statement import search_statement
@@ -134,7 +134,9 @@ class Searcher:
         ready = await self._prepared()
         if ready is None:
             return None
-        values = values | {"vector": HalfVector(await ready.embedder.embed_query(text))}
+        vector = await ready.embedder.embed_query(text)
+        require_dimension(ready.model, ready.embedder, vector)
+        values = values | {"vector": HalfVector(vector)}
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
         async with (

@@ -108,6 +108,17 @@ async def test_a_question_for_another_model_is_refused(database: Database) -> No
     require_model(wiki.model, wiki.embedder)
 
 
+async def test_a_question_of_another_dimension_is_refused(database: Database) -> None:
+    wiki = await SmallWiki.open(database)
+    await wiki.put(page(), "alpha")
+
+    async def choose(name: str) -> GivenVectors:
+        return GivenVectors(lambda text: [1.0, 0.0, 0.0], model=name)
+
+    with pytest.raises(ModelMismatchError, match=r"\(3 numbers\) is configured"):
+        await Searcher(database, choose).search("alpha")
+
+
 async def test_a_running_searcher_follows_an_index_filled_anew(database: Database) -> None:
     wiki = await SmallWiki.open(database)
     await wiki.put(page(), "alpha")
