@@ -117,7 +117,7 @@ async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_answer_o
     async with embedder(endpoint.url) as opened:
         vectors = await opened.embed_passages(texts)
 
-    assert [len(batch) for batch in inputs(endpoint)] == [128, 128, 44]
+    assert sorted(len(batch) for batch in inputs(endpoint)) == [44, 128, 128]
     expected = np.array([word_vector(text) for text in texts], dtype=np.float32)
     np.testing.assert_allclose(np.array(vectors), expected, atol=1e-6)
 
