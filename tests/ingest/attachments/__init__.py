@@ -1,0 +1,1 @@
+"""Tests of how attached files are read."""
