@@ -1,20 +1,22 @@
 """Settings of the writing side: which Confluence is read, as whom, and which of its spaces."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import httpx
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from index.errors import ConfigurationError
 from index.settings import IndexSettings
-from ingest.sources.cloud import CloudSource, cloud_site_url
-from ingest.sources.datacenter import DataCenterSource, PersonalToken, datacenter_site_url
+from ingest.attachments.kinds import KINDS
+from ingest.sources.connection import ClientCertificate, Connection, headers_from
 from ingest.sources.export import ExportSource, exported_site_url
-from ingest.sources.source import Source
+from ingest.sources.live import Credentials, account_from, opened
+from ingest.sources.pace import Pace
+from ingest.sources.source import Deployment, Source
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,11 @@ class IngestSettings(IndexSettings):
     confluence_api_token: SecretStr | None = Field(
         None, description="Cloud: API token of that account, classic or with read scopes."
     )
+    confluence_bearer_token: SecretStr | None = Field(
+        None,
+        description="Cloud, in place of user name and API token: an OAuth 2.0 access token or the "
+        "token of a service account, with read scopes. It is not renewed when it expires.",
+    )
     confluence_personal_token: SecretStr | None = Field(
         None, description="Server and Data Center: personal access token of the account."
     )
@@ -60,9 +67,47 @@ class IngestSettings(IndexSettings):
         description="`cloud` or `datacenter` (Server too). Unset: Data Center with a personal "
         "token, else Cloud. `datacenter` also takes a user name and a password, as API token.",
     )
+    confluence_headers: SecretStr | None = Field(
+        None,
+        description="Extra headers for the site, such as those of a gateway in front of it: "
+        "`Name: value`, several with semicolons or on lines, or a JSON object.",
+    )
+    confluence_client_cert: Path | None = Field(
+        None, description="File (PEM) of the certificate that the site wants to see."
+    )
+    confluence_client_key: Path | None = Field(
+        None, description="File (PEM) of its key. Unset: in the file of the certificate."
+    )
+    confluence_client_key_password: SecretStr | None = Field(
+        None, description="Password of that key, if it is locked."
+    )
     confluence_spaces: str = Field(
         "", description="Comma list of space keys to index; `-KEY` excludes. Empty: all visible."
     )
+    confluence_comments: bool = Field(
+        True, description="Whether comments are indexed with their pages."
+    )
+    confluence_attachments: str = Field(
+        ",".join(KINDS),
+        description="Comma list of the kinds of attachments whose text is indexed, or `none`.",
+    )
+    confluence_attachment_mb: float = Field(
+        25,
+        gt=0,
+        le=4096,
+        description="Attachments larger than this many MiB are listed but not read.",
+    )
+
+    @field_validator("confluence_attachments")
+    @classmethod
+    def _has_known_kinds(cls, text: str) -> str:
+        kinds = _kinds(text)
+        unknown = sorted(kinds.difference(KINDS))
+        if unknown and kinds != {"none"}:
+            raise ValueError(
+                f"{', '.join(unknown)} is not among {', '.join(KINDS)}; none stands alone"
+            )
+        return text
 
     @property
     def space_filter(self) -> SpaceFilter:
@@ -73,59 +118,65 @@ class IngestSettings(IndexSettings):
             excluded=frozenset(key[1:].strip() for key in keys if key.startswith("-")),
         )
 
+    @property
+    def comments(self) -> bool:
+        """Whether comments are indexed."""
+        return self.confluence_comments
+
+    @property
+    def attachment_kinds(self) -> frozenset[str]:
+        """CONFLUENCE_ATTACHMENTS, taken apart: some of KINDS."""
+        return frozenset(_kinds(self.confluence_attachments)) - {"none"}
+
+    @property
+    def attachment_bytes(self) -> int:
+        """The largest attachment that is read."""
+        return int(self.confluence_attachment_mb * 2**20)
+
+    @property
+    def credentials(self) -> Credentials:
+        """The site and the account, unchecked."""
+        deployment = self.confluence_deployment
+        return Credentials(
+            url=(self.confluence_url or "").strip(),
+            username=(self.confluence_username or "").strip(),
+            api_token=_revealed(self.confluence_api_token),
+            personal_token=_revealed(self.confluence_personal_token),
+            bearer_token=_revealed(self.confluence_bearer_token),
+            deployment=Deployment(deployment) if deployment else None,
+        )
+
+    @property
+    def connection(self) -> Connection:
+        """How the site is reached; ConfigurationError for headers or files that are none."""
+        if self.confluence_client_key and not self.confluence_client_cert:
+            raise ConfigurationError(
+                "CONFLUENCE_CLIENT_KEY is set without CONFLUENCE_CLIENT_CERT. Set both."
+            )
+        certificate = self.confluence_client_cert and ClientCertificate(
+            self.confluence_client_cert.expanduser(),
+            self.confluence_client_key and self.confluence_client_key.expanduser(),
+            _revealed(self.confluence_client_key_password),
+        )
+        headers = headers_from("CONFLUENCE_HEADERS", _revealed(self.confluence_headers))
+        return Connection(headers, certificate)
+
 
 def source_from(
-    settings: IngestSettings, export: Path | None = None
+    settings: IngestSettings,
+    export: Path | None = None,
+    make_pace: Callable[[str], Pace] | None = None,
 ) -> AbstractAsyncContextManager[Source]:
     """The source that the settings describe, or the export at a path, to use with `async with`.
 
-    Raises ConfigurationError that names the missing variables.
+    Raises ConfigurationError that names missing variables; entering it, when the site is of
+    another kind than the credentials. `make_pace` gives the pace for a site by its URL.
     """
     if export is not None:
         return ExportSource(export, _site_of(export, settings.confluence_url))
-    if _is_datacenter(settings):
-        return _datacenter(settings)
-    url, username, token = _required(
-        "to read Confluence Cloud (Data Center is read with CONFLUENCE_PERSONAL_TOKEN)",
-        CONFLUENCE_URL=settings.confluence_url,
-        CONFLUENCE_USERNAME=settings.confluence_username,
-        CONFLUENCE_API_TOKEN=_revealed(settings.confluence_api_token),
-    )
-    return CloudSource(cloud_site_url(url), username, token)
-
-
-def _is_datacenter(settings: IngestSettings) -> bool:
-    """What CONFLUENCE_DEPLOYMENT says, else the credentials; ConfigurationError for both kinds."""
-    has_personal_token = bool(_revealed(settings.confluence_personal_token))
-    if has_personal_token and _revealed(settings.confluence_api_token):
-        raise ConfigurationError(
-            "CONFLUENCE_API_TOKEN is for Cloud and CONFLUENCE_PERSONAL_TOKEN for Data Center, and "
-            "both are set. Unset one of them."
-        )
-    if has_personal_token and settings.confluence_deployment == "cloud":
-        raise ConfigurationError(
-            "CONFLUENCE_DEPLOYMENT is cloud, but CONFLUENCE_PERSONAL_TOKEN is for Data Center. "
-            "Set CONFLUENCE_USERNAME and CONFLUENCE_API_TOKEN instead of it, or unset "
-            "CONFLUENCE_DEPLOYMENT."
-        )
-    return has_personal_token or settings.confluence_deployment == "datacenter"
-
-
-def _datacenter(settings: IngestSettings) -> DataCenterSource:
-    password = _revealed(settings.confluence_api_token)
-    if password:
-        url, username = _required(
-            "to read a Data Center with user name and password",
-            CONFLUENCE_URL=settings.confluence_url,
-            CONFLUENCE_USERNAME=settings.confluence_username,
-        )
-        return DataCenterSource(datacenter_site_url(url), httpx.BasicAuth(username, password))
-    url, token = _required(
-        "to read a Confluence Data Center",
-        CONFLUENCE_URL=settings.confluence_url,
-        CONFLUENCE_PERSONAL_TOKEN=_revealed(settings.confluence_personal_token),
-    )
-    return DataCenterSource(datacenter_site_url(url), PersonalToken(token))
+    account = account_from(settings.credentials)
+    pace = make_pace(account.site_url) if make_pace else None
+    return opened(account, settings.connection, pace)
 
 
 def _site_of(export: Path, url: str | None) -> str:
@@ -140,12 +191,10 @@ def _site_of(export: Path, url: str | None) -> str:
     return UNNAMED_SITE
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value().strip()
+def _kinds(text: str) -> set[str]:
+    kinds = {kind.strip().lower().removeprefix(".") for kind in text.split(",")}
+    return kinds - {""}
 
 
-def _required(purpose: str, **variables: str | None) -> list[str]:
-    missing = [name for name, value in variables.items() if not value]
-    if missing:
-        raise ConfigurationError(f"Set {', '.join(missing)} {purpose}. See .env.example.")
-    return [value for value in variables.values() if value]
+def _revealed(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value().strip()

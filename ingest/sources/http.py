@@ -1,42 +1,47 @@
-"""Reads JSON from one Confluence site: retries, listings page after page, plain errors."""
+"""Reads from one Confluence site: JSON, listings page after page, and files; tries again."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from index.errors import AuthenticationError, SourceError, SourceUnavailable
+from index.errors import SourceUnavailable
+from ingest.sources import download
 from ingest.sources.address import followed
+from ingest.sources.outages import no_answer, overloaded, too_slow
 from ingest.sources.pace import Pace
+from ingest.sources.refusals import (
+    CLOUD_REFUSALS,
+    PassingFailure,
+    Refusals,
+    Request,
+    UnexpectedAnswer,
+    foreign_refusal,
+    refusal,
+)
+from ingest.sources.refusals import Forbidden as Forbidden
+from ingest.sources.refusals import NotVisible as NotVisible
+from ingest.sources.retry_headers import is_near_limit, is_overload, seconds_to_wait
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(60, connect=10)
-TRIES = 5
-LISTING_DOUBTS = 2
 LONGEST_PAUSE = 3900.0
+LONGEST_JSON = 64 * 2**20
+LONGEST_REFUSAL = 2**16
+DOWNLOAD_SECONDS = 1800.0
 
 Item = TypeVar("Item")
 Json = TypeVar("Json", bound=BaseModel)
-
-
-class NotVisible(SourceError):
-    """Confluence answered 403 or 404: gone, or hidden from the account."""
-
-
-class Forbidden(NotVisible):
-    """Confluence answered 403: hidden from the account, or for some sites too much asked for."""
-
-
-class UnexpectedAnswer(SourceError):
-    """Confluence answered something that cannot be read."""
+Result = TypeVar("Result")
 
 
 class WireModel(BaseModel):
@@ -58,44 +63,11 @@ class Listing(WireModel, Generic[Item]):
     links: ListingLinks = Field(ListingLinks(), alias="_links")
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    url: str
-    parameters: Mapping[str, str] | None = None
-    json: Mapping[str, Sequence[str]] | None = None
-    is_listing: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {httpx.URL(self.url).path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """How one kind of Confluence refuses, and what its people are told then.
-
-    `why_unauthorized` gets a request's name and the answer; 403 is believed after
-    `forbidden_tries`.
-    """
-
-    example_url: str
-    why_unauthorized: Callable[[str, httpx.Response], str]
-    forbidden_tries: int = 1
-
-
-class _PassingFailure(Exception):
-    """A try that failed but may succeed later; `error` is for when it has failed `tries` times."""
-
-    def __init__(self, error: SourceError, *, tries: int = TRIES, is_paused: bool = False) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.tries = tries
-        self.is_paused = is_paused
-
-
 class SiteClient:
-    """Asks one site under its base URL. Redirects are errors, never followed."""
+    """Asks one site under its base URL. Only downloads may be redirected.
+
+    Credentials go to the origin of the base URL alone.
+    """
 
     def __init__(
         self,
@@ -110,26 +82,26 @@ class SiteClient:
         self._base_url = base_url
         self._auth = auth
         self._pace = pace
-        self._refusals = refusals or _CLOUD_REFUSALS
+        self._refusals = refusals or CLOUD_REFUSALS
 
     async def get(
         self, path: str, model: type[Json], parameters: Mapping[str, str] | None = None
     ) -> Json:
         """One resource."""
-        request = _Request("GET", self._base_url + path, parameters)
+        request = Request("GET", self._base_url + path, parameters)
         answer, _ = await self._ask(request, model)
         return answer
 
     async def post(self, path: str, model: type[Json], json: Mapping[str, Sequence[str]]) -> Json:
         """The answer to a POST that only reads, and so may be repeated like a GET."""
-        answer, _ = await self._ask(_Request("POST", self._base_url + path, json=json), model)
+        answer, _ = await self._ask(Request("POST", self._base_url + path, json=json), model)
         return answer
 
     async def listing_part(
         self, path: str, model: type[Json], parameters: Mapping[str, str]
     ) -> Json:
         """One part of a listing; that it is gone is doubted before it is believed."""
-        request = _Request("GET", self._base_url + path, parameters, is_listing=True)
+        request = Request("GET", self._base_url + path, parameters, is_listing=True)
         answer, _ = await self._ask(request, model)
         return answer
 
@@ -137,7 +109,7 @@ class SiteClient:
         self, path: str, model: type[Listing[Item]], parameters: Mapping[str, str]
     ) -> AsyncIterator[Item]:
         """All items of a listing; raises SourceError when it cannot be read to its end."""
-        request = _Request("GET", self._base_url + path, parameters, is_listing=True)
+        request = Request("GET", self._base_url + path, parameters, is_listing=True)
         visited = {request.url}
         while True:
             answer, response = await self._ask(request, model)
@@ -151,15 +123,45 @@ class SiteClient:
             if url in visited:
                 raise UnexpectedAnswer(f"{request.name} goes round in circles. Run again later.")
             visited.add(url)
-            request = _Request("GET", url, is_listing=True)
+            request = Request("GET", url, is_listing=True)
 
-    async def _ask(self, request: _Request, model: type[Json]) -> tuple[Json, httpx.Response]:
+    async def download(
+        self, path: str, file: BinaryIO, limit: int, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes the bytes at a path, in place of all that the file held, in at most 5 redirects.
+
+        Raises UnexpectedAnswer when they are more than `limit`, or kept where nothing is read.
+        """
+        request = Request(
+            "GET",
+            self._base_url + path,
+            parameters,
+            redirects=download.REDIRECTS,
+            seconds=DOWNLOAD_SECONDS,
+        )
+        write = partial(download.write_body, request, file=file, limit=limit)
+        await self._tried(request, write)
+
+    async def _ask(self, request: Request, model: type[Json]) -> tuple[Json, httpx.Response]:
+        async def read(response: httpx.Response) -> tuple[Json, httpx.Response]:
+            body = await _body(response, LONGEST_JSON)
+            if len(body) > LONGEST_JSON:
+                raise UnexpectedAnswer(
+                    f"Confluence's answer to {request.name} is larger than {LONGEST_JSON} bytes."
+                )
+            return _parsed(request, response, body, model), response
+
+        return await self._tried(request, read)
+
+    async def _tried(
+        self, request: Request, read: Callable[[httpx.Response], Awaitable[Result]]
+    ) -> Result:
+        """What `read` makes of a successful answer, after as many tries as it takes."""
         attempt = 0
         while True:
             try:
-                response = await self._send(request, attempt)
-                return _parsed(request, response, model), response
-            except _PassingFailure as failure:
+                return await self._try(request, read, attempt)
+            except PassingFailure as failure:
                 attempt += 1
                 if attempt >= failure.tries:
                     raise failure.error from failure.__cause__
@@ -167,30 +169,63 @@ class SiteClient:
                 if not failure.is_paused:
                     await self._pace.sleep(self._pace.delay(attempt - 1))
 
-    async def _send(self, request: _Request, attempt: int) -> httpx.Response:
+    async def _try(
+        self,
+        request: Request,
+        read: Callable[[httpx.Response], Awaitable[Result]],
+        attempt: int,
+    ) -> Result:
         async with self._pace.turn() as sent_at:
             try:
-                response = await self._http.request(
-                    request.method,
-                    request.url,
-                    params=request.parameters,
-                    json=request.json,
-                    auth=self._auth,
-                    follow_redirects=False,
-                )
-            except httpx.RequestError as error:
-                raise _PassingFailure(_unavailable(request, _text_of(error))) from error
-            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                self._pace.slow_down(sent_at)
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
-            raise self._overloaded(request, response, attempt)
-        if not response.is_success:
-            raise _refusal(request, response, self._refusals)
-        self._pace.speed_up()
-        return response
+                async with asyncio.timeout(request.seconds), self._answer(request) as response:
+                    self._heed_limits(response, sent_at)
+                    if not response.is_success:
+                        raise await self._failure(request, response, attempt)
+                    result = await read(response)
+            # What goes wrong with TLS after the handshake comes out of httpx as it is.
+            except (httpx.RequestError, ssl.SSLError) as error:
+                raise no_answer(request, error) from error
+            except TimeoutError as error:
+                raise too_slow(request) from error
+            if not is_near_limit(response):
+                self._pace.speed_up()
+            return result
 
-    def _overloaded(self, request: _Request, response: httpx.Response, attempt: int) -> Exception:
-        seconds = _retry_after(response)
+    @asynccontextmanager
+    async def _answer(self, request: Request) -> AsyncGenerator[httpx.Response]:
+        response = await self._send(request, httpx.URL(request.url))
+        try:
+            for _ in range(request.redirects):
+                if not response.has_redirect_location:
+                    break
+                target = download.redirect_target(request, response)
+                await _body(response, LONGEST_REFUSAL)
+                await response.aclose()
+                response = await self._send(request, target)
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _send(self, request: Request, url: httpx.URL) -> httpx.Response:
+        if request.parameters and url == httpx.URL(request.url):
+            url = url.copy_merge_params(request.parameters)
+        headers = download.HEADERS if request.redirects else None
+        built = self._http.build_request(request.method, url, json=request.json, headers=headers)
+        auth = self._auth
+        if not self._is_at_home(url):
+            built.headers.pop("Cookie", None)
+            auth = None
+        return await self._http.send(built, stream=True, auth=auth, follow_redirects=False)
+
+    def _is_at_home(self, url: httpx.URL) -> bool:
+        return download.is_same_origin(httpx.URL(self._base_url), url)
+
+    def _heed_limits(self, response: httpx.Response, sent_at: float) -> None:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or is_near_limit(response):
+            self._pace.slow_down(sent_at)
+
+    def _overloaded(self, request: Request, response: httpx.Response, attempt: int) -> Exception:
+        seconds = seconds_to_wait(response)
         if seconds is None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             seconds = self._pace.delay(attempt)
         if seconds is not None and seconds > LONGEST_PAUSE:
@@ -206,99 +241,58 @@ class SiteClient:
                 request.name,
             )
             self._pace.pause(seconds)
-        error = _unavailable(request, f"it answered {response.status_code}")
-        return _PassingFailure(error, is_paused=seconds is not None)
+        error = overloaded(request, response.status_code)
+        return PassingFailure(error, is_paused=seconds is not None)
+
+    async def _failure(self, request: Request, response: httpx.Response, attempt: int) -> Exception:
+        overload = None
+        if is_overload(response):
+            overload = self._overloaded(request, response, attempt)
+        # What was read to its end leaves the connection open for the next request.
+        content = bytes(await _body(response, LONGEST_REFUSAL))
+        if overload:
+            return overload
+        if not self._is_at_home(response.url):
+            return foreign_refusal(request, response)
+        return refusal(request, _whole(response, content), self._refusals)
 
 
-def _parsed(request: _Request, response: httpx.Response, model: type[Json]) -> Json:
+def _whole(response: httpx.Response, content: bytes) -> httpx.Response:
+    """A streamed answer as one whose text can be looked at."""
+    headers = response.headers.copy()
+    for name in ("content-encoding", "content-length", "transfer-encoding"):
+        headers.pop(name, None)
+    return httpx.Response(
+        response.status_code, headers=headers, content=content, request=response.request
+    )
+
+
+async def _body(response: httpx.Response, limit: int) -> bytearray:
+    """The body of an answer, or its beginning as soon as that is longer than `limit`."""
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > limit:
+            break
+    return body
+
+
+def _parsed(request: Request, response: httpx.Response, body: bytearray, model: type[Json]) -> Json:
     try:
-        return model.model_validate_json(response.content)
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
-        what = ".".join(str(part) for part in first["loc"]) or "answer"
-        failure = UnexpectedAnswer(
-            f"Confluence's answer to {request.name} cannot be read ({what}: {first['msg']}). Check "
-            "that CONFLUENCE_URL is the site itself and that no proxy changes its answers."
-        )
-        if first["type"] == "json_invalid":
-            raise _PassingFailure(failure) from error
-        raise failure from error
+        if first["type"] != "json_invalid":
+            what = ".".join(str(part) for part in first["loc"]) or "answer"
+            raise _unreadable(request, f"{what}: {first['msg']}") from error
+        is_page = "html" in response.headers.get("content-type", "")
+        what = "a web page, as for a login" if is_page else first["msg"]
+        raise PassingFailure(_unreadable(request, what)) from error
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """The seconds of a Retry-After header, a number or a date; None for none or none left."""
-    text = response.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        now = _date(response.headers.get("date", "")) or datetime.now(UTC)
-        then = _date(text)
-        seconds = 0.0 if then is None else (then - now).total_seconds()
-    return seconds if seconds > 0 else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
-        return None
-
-
-def _text_of(error: httpx.RequestError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _unavailable(request: _Request, problem: str) -> SourceUnavailable:
-    return SourceUnavailable(
-        f"Confluence did not answer {request.name} after {TRIES} tries ({problem}). Check "
-        "CONFLUENCE_URL, the network and the proxy, then run again."
+def _unreadable(request: Request, what: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"Confluence's answer to {request.name} cannot be read ({what}). Check that CONFLUENCE_URL "
+        "is the site itself with its context path, and that no proxy or single sign-on answers in "
+        "its place."
     )
-
-
-def _refusal(request: _Request, response: httpx.Response, refusals: Refusals) -> Exception:
-    doubts = 1 + LISTING_DOUBTS * request.is_listing
-    match response.status_code:
-        case HTTPStatus.UNAUTHORIZED:
-            return AuthenticationError(refusals.why_unauthorized(request.name, response))
-        case HTTPStatus.FORBIDDEN:
-            error = Forbidden(_not_visible(request, response))
-            return _PassingFailure(error, tries=max(doubts, refusals.forbidden_tries))
-        case HTTPStatus.NOT_FOUND:
-            return _PassingFailure(NotVisible(_not_visible(request, response)), tries=doubts)
-        case HTTPStatus.GONE:
-            return SourceError(
-                f"Confluence has removed {request.name} (410). Update confluence-mcp."
-            )
-        case _ if response.is_redirect:
-            host = httpx.URL(response.headers.get("location", "")).host or "another page"
-            return SourceError(
-                f"Confluence redirects {request.name} to {host}. Set CONFLUENCE_URL to the site's "
-                f"own address, such as {refusals.example_url}."
-            )
-        case _:
-            return UnexpectedAnswer(
-                f"Confluence answered {response.status_code} to {request.name}."
-            )
-
-
-def _not_visible(request: _Request, response: httpx.Response) -> str:
-    return (
-        f"Confluence answered {response.status_code} to {request.name}: it is gone, or the account "
-        "may not see it."
-    )
-
-
-def _why_cloud_is_unauthorized(request_name: str, response: httpx.Response) -> str:
-    if "scope" in response.text:
-        return (
-            f"Confluence refused {request_name}: the API token lacks a scope for it. Create a "
-            "token with the read scopes for pages, spaces, labels and users, or a classic one."
-        )
-    return (
-        f"Confluence refused the credentials ({request_name}). Check that CONFLUENCE_USERNAME is "
-        "the account's e-mail and CONFLUENCE_API_TOKEN is its token, complete and not expired "
-        "(tokens last a year at most)."
-    )
-
-
-_CLOUD_REFUSALS = Refusals("https://example.atlassian.net/wiki", _why_cloud_is_unauthorized)

@@ -10,9 +10,11 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-CONCURRENCY = 6
+FIRST_CONCURRENCY = 4
+MOST_CONCURRENCY = 8
 ANSWERS_TO_GROW = 20
-PAUSE_JITTER = 0.1
+PAUSE_JITTER = 0.3
+LONGEST_JITTER = 30.0
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 30.0
 
@@ -25,14 +27,26 @@ class Timing:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     dice: Callable[[], float] = random.random
 
+    def jittered(self, seconds: float) -> float:
+        """A wait that is never shorter, so that what waited together does not start together."""
+        return seconds + min(PAUSE_JITTER * seconds, LONGEST_JITTER) * self.dice()
+
+    def delay(self, attempt: int) -> float:
+        """Seconds before the next try: doubling from 1 to 30, more or less by 30 percent."""
+        seconds = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt)
+        return seconds * (0.7 + 0.6 * self.dice())
+
 
 class Pace:
-    """Shared by all requests to one site."""
+    """Shared by all requests of this process to one site, which tell it how they were answered.
 
-    def __init__(self, concurrency: int = CONCURRENCY, timing: Timing | None = None) -> None:
+    Begins with 4 requests at once, grows to `concurrency` while answers come, and halves down to 1.
+    """
+
+    def __init__(self, concurrency: int = MOST_CONCURRENCY, timing: Timing | None = None) -> None:
         self.concurrency = concurrency
-        self._timing = timing or Timing()
-        self._allowed = concurrency
+        self.timing = timing or Timing()
+        self._allowed = min(FIRST_CONCURRENCY, concurrency)
         self._answers = 0
         self._running = 0
         self._freed = asyncio.Event()
@@ -42,29 +56,27 @@ class Pace:
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[float]:
         """Waits until a request may be sent; gives the time at which it is."""
-        while self._running >= self._allowed:
-            self._freed.clear()
-            await self._freed.wait()
+        while (left := self._open_at - self.timing.now()) > 0 or self._running >= self._allowed:
+            if left > 0:
+                await self.timing.sleep(self.timing.jittered(left))
+            else:
+                self._freed.clear()
+                await self._freed.wait()
         self._running += 1
         try:
-            await self._wait_for_gate()
-            yield self._timing.now()
+            yield self.timing.now()
         finally:
             self._running -= 1
             self._freed.set()
 
-    async def _wait_for_gate(self) -> None:
-        while (left := self._open_at - self._timing.now()) > 0:
-            await self._timing.sleep(left * (1 + PAUSE_JITTER * self._timing.dice()))
-
     def pause(self, seconds: float) -> None:
         """Lets no request start for so long; never ends a longer pause early."""
-        self._open_at = max(self._open_at, self._timing.now() + seconds)
+        self._open_at = max(self._open_at, self.timing.now() + seconds)
 
     def slow_down(self, sent_at: float) -> None:
         """Halves how many run at once, one time for all requests sent before the last halving."""
         if sent_at > self._slowed_at:
-            self._slowed_at = self._timing.now()
+            self._slowed_at = self.timing.now()
             self._allowed = max(1, self._allowed // 2)
             self._answers = 0
 
@@ -77,13 +89,12 @@ class Pace:
             self._freed.set()
 
     def delay(self, attempt: int) -> float:
-        """Seconds before the next try: doubling from 1 to 30, more or less by 30 percent."""
-        seconds = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt)
-        return seconds * (0.7 + 0.6 * self._timing.dice())
+        """Seconds before the next try of a request."""
+        return self.timing.delay(attempt)
 
     async def sleep(self, seconds: float) -> None:
         """Waits without holding back any other request."""
-        await self._timing.sleep(seconds)
+        await self.timing.sleep(seconds)
 
 
 async def in_parallel(

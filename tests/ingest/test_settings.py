@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from index.errors import ConfigurationError
+from index.errors import AuthenticationError, ConfigurationError
 from ingest.settings import (
     SAMPLE_SITE,
     SAMPLE_SPACE,
@@ -14,7 +19,17 @@ from ingest.settings import (
     source_from,
 )
 from ingest.sources.cloud import CloudSource, cloud_site_url
+from ingest.sources.datacenter import DataCenterSource
 from ingest.sources.export import ExportSource
+from ingest.sources.pace import Pace
+from ingest.sources.source import Deployment
+from tests.confluence.accounts import EMAIL, TOKEN
+from tests.confluence.datacenter.edition import Edition
+from tests.confluence.datacenter.visiting import serve_datacenter
+from tests.confluence.faults import Faults, failing
+from tests.confluence.samples import filled_site
+from tests.confluence.server import serve
+from tests.confluence.site import Site
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +78,174 @@ def test_each_missing_variable_is_named(
 
     for name in COMPLETE:
         assert (name in str(caught.value)) == (name not in given)
+
+
+async def test_a_bearer_token_leads_to_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"CONFLUENCE_URL": "example.atlassian.net", "CONFLUENCE_BEARER_TOKEN": "secret-token"}
+    settings = loaded(monkeypatch, **given)
+
+    async with source_from(settings) as source:
+        assert isinstance(source, CloudSource)
+
+    assert "secret-token" not in repr(settings)
+
+
+async def test_the_pace_may_be_made_for_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites: list[str] = []
+
+    def make_pace(site_url: str) -> Pace:
+        sites.append(site_url)
+        return Pace()
+
+    async with source_from(loaded(monkeypatch, **COMPLETE), make_pace=make_pace):
+        assert sites == ["https://example.atlassian.net/wiki"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"CONFLUENCE_BEARER_TOKEN": "secret-token"}, {"CONFLUENCE_API_TOKEN"}),
+        (
+            {"CONFLUENCE_API_TOKEN": "", "CONFLUENCE_BEARER_TOKEN": "secret token"},
+            {"CONFLUENCE_BEARER_TOKEN"},
+        ),
+        (
+            {
+                "CONFLUENCE_API_TOKEN": "",
+                "CONFLUENCE_BEARER_TOKEN": "secret-token",
+                "CONFLUENCE_DEPLOYMENT": "datacenter",
+            },
+            {"CONFLUENCE_DEPLOYMENT", "CONFLUENCE_PERSONAL_TOKEN"},
+        ),
+        (
+            {"CONFLUENCE_URL": "https://wiki.example.com/confluence"},
+            {"CONFLUENCE_URL", "CONFLUENCE_PERSONAL_TOKEN", "CONFLUENCE_DEPLOYMENT"},
+        ),
+        ({"CONFLUENCE_HEADERS": "secret-token"}, {"CONFLUENCE_HEADERS"}),
+        ({"CONFLUENCE_CLIENT_KEY": "key.pem"}, {"CONFLUENCE_CLIENT_CERT"}),
+    ],
+)
+def test_what_cannot_be_together_is_named(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], named: set[str]
+) -> None:
+    settings = loaded(monkeypatch, **COMPLETE | changes)
+
+    with pytest.raises(ConfigurationError) as caught:
+        source_from(settings)
+
+    assert {name for name in named if name not in str(caught.value)} == set()
+    assert "secret-token" not in str(caught.value)
+
+
+async def test_a_client_certificate_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = loaded(monkeypatch, **COMPLETE, CONFLUENCE_CLIENT_CERT="~/missing.pem")
+
+    with pytest.raises(ConfigurationError, match=r"missing\.pem.*CONFLUENCE_CLIENT_CERT"):
+        async with source_from(settings):
+            pass
+
+
+PERSONAL = {"CONFLUENCE_PERSONAL_TOKEN": TOKEN}
+PASSWORD = {"CONFLUENCE_USERNAME": EMAIL, "CONFLUENCE_API_TOKEN": TOKEN}
+BEARER = {"CONFLUENCE_BEARER_TOKEN": TOKEN}
+
+
+async def test_a_personal_token_is_not_for_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(Site()) as base_url:
+        settings = loaded(monkeypatch, CONFLUENCE_URL=base_url, **PERSONAL)
+        with pytest.raises(ConfigurationError, match="Confluence Cloud") as caught:
+            async with source_from(settings):
+                pass
+
+    assert "Set CONFLUENCE_USERNAME and CONFLUENCE_API_TOKEN" in str(caught.value)
+
+
+@pytest.mark.parametrize("context", ["/confluence", "/wiki", ""])
+@pytest.mark.parametrize("credentials", [PASSWORD, BEARER])
+async def test_tokens_of_the_cloud_are_not_for_a_data_center(
+    monkeypatch: pytest.MonkeyPatch, credentials: dict[str, str], context: str
+) -> None:
+    with serve_datacenter(filled_site({"ENG": 1}), None, Edition(context=context)) as base_url:
+        settings = loaded(monkeypatch, CONFLUENCE_URL=base_url, **credentials)
+        with pytest.raises(ConfigurationError, match="CONFLUENCE_PERSONAL_TOKEN"):
+            async with source_from(settings):
+                pass
+
+
+@pytest.mark.parametrize("credentials", [PASSWORD, PERSONAL])
+async def test_a_site_that_is_what_it_was_taken_for_is_read(
+    monkeypatch: pytest.MonkeyPatch, credentials: dict[str, str]
+) -> None:
+    site = filled_site({"ENG": 1})
+    kind = Deployment.DATACENTER if credentials is PERSONAL else Deployment.CLOUD
+
+    with serve(site) if kind is Deployment.CLOUD else serve_datacenter(site) as base_url:
+        settings = loaded(monkeypatch, CONFLUENCE_URL=base_url, **credentials)
+        async with source_from(settings) as source:
+            spaces = await source.spaces()
+
+    assert source.deployment is kind
+    assert [space.key for space in spaces] == ["ENG"]
+
+
+async def test_a_site_is_not_asked_what_it_is_when_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site()
+
+    with serve_datacenter(site) as base_url:
+        given = {"CONFLUENCE_URL": base_url, "CONFLUENCE_DEPLOYMENT": "datacenter"}
+        async with source_from(loaded(monkeypatch, **given, **PERSONAL)):
+            pass
+
+    assert site.request_log.count() == 0
+
+
+async def test_no_credentials_are_sent_to_find_out_what_a_site_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Headers] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request.headers)
+        return Response(status_code=401, headers={"Set-Cookie": "JSESSIONID=a-visitors"})
+
+    app = Starlette(routes=[Route("/{path:path}", answer)])
+    with serve(Site(), personality=lambda site: app) as base_url:
+        settings = loaded(monkeypatch, CONFLUENCE_URL=base_url, **PERSONAL)
+        async with source_from(settings) as source:
+            probes = len(asked)
+            with pytest.raises(AuthenticationError):
+                await source.identity()
+
+    assert probes > 0
+    assert all("authorization" not in headers for headers in asked[:probes])
+    assert asked[probes]["authorization"] == f"Bearer {TOKEN}"
+    assert "cookie" not in asked[probes]
+
+
+async def test_a_base_url_without_its_context_path_is_mended_in_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faults = Faults()
+    faults.add(failing(302, headers={"Location": "/docs/index.action"}), "/", times=None)
+
+    with serve_datacenter(Site(), faults, Edition(context="/docs")) as base_url:
+        settings = loaded(monkeypatch, CONFLUENCE_URL=base_url.removesuffix("/docs"), **PERSONAL)
+        with pytest.raises(ConfigurationError, match=f"{base_url}. Set CONFLUENCE_URL"):
+            async with source_from(settings):
+                pass
+
+
+async def test_a_site_that_does_not_answer_is_left_to_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = loaded(monkeypatch, CONFLUENCE_URL="http://127.0.0.1:9/wiki", **PERSONAL)
+
+    async with source_from(settings) as source:
+        assert isinstance(source, DataCenterSource)
 
 
 async def test_an_export_needs_no_credentials(
@@ -161,3 +344,58 @@ def test_addresses_that_no_token_may_be_sent_to_are_refused(given: str) -> None:
         cloud_site_url(given)
 
     assert "secret-token" not in str(caught.value)
+
+
+def test_comments_and_every_kind_of_attachment_are_read_unless_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = loaded(monkeypatch)
+
+    assert settings.comments
+    assert settings.attachment_kinds == {
+        "pdf", "docx", "pptx", "xlsx", "csv", "txt", "md", "html", "eml",
+    }  # fmt: skip
+    assert settings.attachment_bytes == 25 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("pdf", {"pdf"}),
+        (" PDF, .docx ,,", {"pdf", "docx"}),
+        ("none", set[str]()),
+        (" None ", set[str]()),
+    ],
+)
+def test_kinds_of_attachments_are_a_comma_list(
+    monkeypatch: pytest.MonkeyPatch, text: str, kinds: set[str]
+) -> None:
+    assert loaded(monkeypatch, CONFLUENCE_ATTACHMENTS=text).attachment_kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("CONFLUENCE_ATTACHMENTS", "pdf,exe"),
+        ("CONFLUENCE_ATTACHMENTS", "none,pdf"),
+        ("CONFLUENCE_ATTACHMENT_MB", "0"),
+        ("CONFLUENCE_ATTACHMENT_MB", "-1"),
+        ("CONFLUENCE_ATTACHMENT_MB", "inf"),
+        ("CONFLUENCE_ATTACHMENT_MB", "nan"),
+        ("CONFLUENCE_ATTACHMENT_MB", "25 MB"),
+        ("CONFLUENCE_COMMENTS", "perhaps"),
+    ],
+)
+def test_wrong_switches_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=variable):
+        loaded(monkeypatch, **{variable: text})
+
+
+def test_switches_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"CONFLUENCE_COMMENTS": "false", "CONFLUENCE_ATTACHMENT_MB": "0.5"}
+    settings = loaded(monkeypatch, **given)
+
+    assert not settings.comments
+    assert settings.attachment_bytes == 2**19
