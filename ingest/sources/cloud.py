@@ -1,41 +1,33 @@
-"""Confluence Cloud as a source, over its REST API v2."""
+"""Confluence Cloud as a source, over its REST API v2 and what is left of v1."""
 
-import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing
-from functools import partial
+from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from index.errors import AuthenticationError, ConfigurationError, SourceError
-from index.records import ContentType, Space, State
-from ingest.sources.address import checked_url, is_loopback
-from ingest.sources.cloud_json import (
-    ContentJson,
-    CurrentUserJson,
-    LabelJson,
-    SingleContentJson,
-    SpaceJson,
-    TenantJson,
-    UsersJson,
-)
-from ingest.sources.fetching import fetched
-from ingest.sources.http import TIMEOUT, Listing, NotVisible, SiteClient, UnexpectedAnswer
+from index.errors import ConfigurationError
+from index.records import ChunkKind, Space
+from ingest.sources.address import checked_url
+from ingest.sources.cloud_comments import CommentsOfPage
+from ingest.sources.cloud_items import CloudItems
+from ingest.sources.cloud_pages import COLLECTIONS, CloudPages
+from ingest.sources.cloud_people import CloudPeople
+from ingest.sources.cloud_site import GATEWAY, CloudSite
+from ingest.sources.cloud_spaces import CloudSpaces
+from ingest.sources.cloud_tree import nodes_still_shown
+from ingest.sources.http import TIMEOUT
 from ingest.sources.pace import Pace
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
-
-logger = logging.getLogger(__name__)
-
-GATEWAY = "https://api.atlassian.com"
-PAGE_SIZE = "250"
-USERS_PER_REQUEST = 250
-
-_COLLECTIONS = {ContentType.PAGE: "pages", ContentType.BLOGPOST: "blogposts"}
-_SWEPT_STATUSES = {ContentType.PAGE: "current,archived", ContentType.BLOGPOST: "current"}
-_STATES = {"current": State.LIVE, "archived": State.ARCHIVED}
+from ingest.sources.source import (
+    ITEM_KINDS,
+    Deployment,
+    ItemSummary,
+    PageSummary,
+    SourceComment,
+    SourcePage,
+)
 
 
 def cloud_site_url(url: str) -> str:
@@ -59,28 +51,28 @@ class CloudSource:
     """One Confluence Cloud site, as an account sees it. Use it with `async with`.
 
     API tokens with scopes work at the API gateway only; it is used when the site itself refuses
-    the credentials.
+    the credentials. A scope that lacks for comments, attachments, folders or the search raises
+    NotVisible there, and AuthenticationError where nothing could be read without it. `http` is
+    closed with the source.
     """
 
     def __init__(
         self,
         site_url: str,
-        username: str,
-        api_token: str,
+        auth: httpx.Auth,
         *,
+        http: httpx.AsyncClient | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._site_url = site_url
-        self._auth = httpx.BasicAuth(username, api_token)
-        self._pace = pace or Pace()
-        self._http = httpx.AsyncClient(
+        self._http = http or httpx.AsyncClient(
             timeout=TIMEOUT,
             headers={"Accept": "application/json", "User-Agent": "confluence-mcp"},
         )
-        self._site = self._client(site_url, self._auth)
-        self._space_ids: dict[str, str] = {}
-        self._user_names: dict[str, str | None] = {}
-        self._has_warned_of_users = False
+        self._site = CloudSite(site_url, auth, self._http, pace or Pace())
+        self._spaces = CloudSpaces(self._site)
+        self._pages = CloudPages(self._site, self._spaces)
+        self._items = CloudItems(self._site)
+        self._people = CloudPeople(self._site)
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,182 +85,95 @@ class CloudSource:
     ) -> None:
         await self._http.aclose()
 
-    def _client(self, base_url: str, auth: httpx.Auth | None) -> SiteClient:
-        return SiteClient(self._http, base_url, auth=auth, pace=self._pace)
-
     @property
     def site_url(self) -> str:
         """Base URL of the site, such as https://example.atlassian.net/wiki."""
-        return self._site_url
+        return self._site.url
+
+    @property
+    def deployment(self) -> Deployment:
+        """Cloud."""
+        return Deployment.CLOUD
 
     @property
     def is_whole_site(self) -> bool:
         """A space that is not listed is gone, or gone from the account's sight."""
         return True
 
+    @property
+    def requests(self) -> int:
+        """Requests sent to the site so far."""
+        return self._site.requests
+
     async def identity(self) -> str:
         """The account id behind the credentials; raises AuthenticationError when there is none."""
-        try:
-            return await _account_id(self._site)
-        except AuthenticationError as error:
-            gateway = await self._gateway_client()
-            if gateway is None:
-                raise
-            try:
-                account_id = await _account_id(gateway)
-            except AuthenticationError as gateway_error:
-                raise gateway_error from error
-        logger.info("the API gateway takes the credentials: site=%s", self._site_url)
-        self._site = gateway
-        return account_id
-
-    async def _gateway_client(self) -> SiteClient | None:
-        origin = self._site_url.removesuffix("/wiki")
-        try:
-            tenant = await self._client(origin, None).get("/_edge/tenant_info", TenantJson)
-        except SourceError:
-            return None
-        # A site on this machine is a simulation or a tunnel, which brings its own gateway.
-        gateway = origin if is_loopback(urlsplit(origin).hostname or "") else GATEWAY
-        return self._client(f"{gateway}/ex/confluence/{tenant.cloud_id}/wiki", self._auth)
+        return await self._site.identity()
 
     async def spaces(self) -> Sequence[Space]:
         """All current spaces of every type that the account may see, after a look at who it is."""
-        await self.identity()
-        found: dict[str, Space] = {}
-        async for space in self._site.listing(
-            "/api/v2/spaces", Listing[SpaceJson], {"status": "current", "limit": PAGE_SIZE}
-        ):
-            self._space_ids[space.key] = space.id
-            url = self._web_url(space.links.webui, f"/spaces/{quote(space.key)}")
-            found[space.key] = Space(space.key, space.name or space.key, url)
-        return list(found.values())
+        return await self._spaces.listed()
 
-    async def sweep(self, space: Space) -> AsyncIterator[PageSummary]:
-        """Every current and archived page and blog post of a space, once, without bodies."""
-        space_id = await self._space_id(space)
-        seen: set[str] = set()
-        for content_type, collection in _COLLECTIONS.items():
-            async for content in self._site.listing(
-                f"/api/v2/spaces/{space_id}/{collection}",
-                Listing[ContentJson],
-                # By id, so that an edit in the meantime moves nothing across a page break.
-                {"status": _SWEPT_STATUSES[content_type], "sort": "id", "limit": PAGE_SIZE},
-            ):
-                if content.status in _STATES and content.id not in seen:
-                    seen.add(content.id)
-                    yield self._summary(content, content_type, space)
+    def sweep(self, space: Space) -> AsyncIterator[PageSummary]:
+        """Every current and archived page and blog post of a space, once, without bodies.
 
-    async def fetch(
-        self, space: Space, pages: Sequence[PageSummary]
-    ) -> AsyncIterator[SourcePage | FetchFailure]:
-        """The given pages with bodies, in the order of their answers.
-
-        A page that cannot be read is a FetchFailure; several in a row without any answer from
-        Confluence raise SourceUnavailable.
+        Then the folders, whiteboards, databases and embeds that a search finds or pages lie below.
         """
-        fetch_one = partial(self._fetch, space, await self._space_id(space))
-        async with aclosing(fetched(pages, fetch_one, self._pace.concurrency)) as answers:
-            async for answer in answers:
-                yield answer
+        return self._pages.sweep(space)
 
-    async def _fetch(self, space: Space, space_id: str, summary: PageSummary) -> SourcePage:
-        path = f"/api/v2/{_COLLECTIONS[summary.content_type]}/{summary.page_id}"
-        parameters = {"body-format": "storage", "include-labels": "true"}
-        content = await self._site.get(path, SingleContentJson, parameters)
-        if content.status not in _STATES or content.space_id not in {None, space_id}:
-            raise NotVisible(
-                f"Page {summary.page_id} has left the space {space.key} since it was listed "
-                f"(it is {content.status}). The next run settles it."
-            )
-        fresh = self._summary(content, summary.content_type, space)
-        updated_at = (content.version and content.version.created_at) or content.created_at
-        if updated_at is None:
-            raise UnexpectedAnswer(f"Page {summary.page_id} came without a date.")
-        return SourcePage(
-            summary=fresh,
-            storage=content.body.storage.value,
-            labels=await self._labels(path, content),
-            author=content.author_id,
-            created_at=content.created_at,
-            updated_at=updated_at,
-        )
+    def changed_pages(self, since: datetime) -> AsyncIterator[PageSummary]:
+        """Pages and blog posts of any current space with a version since then, newest first."""
+        return self._pages.changed(since)
 
-    async def _labels(self, path: str, content: SingleContentJson) -> tuple[str, ...]:
-        labels = content.labels.results if content.labels else []
-        if content.labels is None or content.labels.meta.has_more:
-            listing = self._site.listing(f"{path}/labels", Listing[LabelJson], {"limit": PAGE_SIZE})
-            labels = [label async for label in listing]
-        return tuple(dict.fromkeys(label.name for label in labels if label.prefix == "global"))
+    def items(
+        self, spaces: Sequence[Space], kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """Every comment and attachment of the whole site, once.
+
+        The version of a comment changes with its resolution too, and is for comparing only.
+        """
+        del spaces
+        return self._items.every(kinds)
+
+    def changed_items(
+        self, since: datetime, kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """Comments and attachments of the whole site with a version since then."""
+        return self._items.changed(since, kinds)
+
+    def labels(self, space: Space) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Labels by page id, sorted; pages that the search does not give keep theirs."""
+        return self._pages.labels(space)
+
+    async def still_shown(self, page_ids: Collection[str]) -> Mapping[str, str]:
+        """Space keys by id of the pages, folders and their like that the site still shows.
+
+        In current spaces only, as those that `spaces` gives.
+        """
+        # One id that is no number would make the site refuse all that are asked for with it.
+        asked = frozenset(id for id in page_ids if id.isascii() and id.isdecimal())
+        shown = await self._pages.still_shown(asked)
+        shown |= await nodes_still_shown(self._site, asked - shown.keys())
+        keys = await self._spaces.keys_of(frozenset(shown.values()))
+        return {page_id: keys[space_id] for page_id, space_id in shown.items() if space_id in keys}
+
+    async def page(self, summary: PageSummary) -> SourcePage:
+        """A page with its body."""
+        return await self._pages.page(summary)
+
+    async def comments(self, summary: PageSummary) -> Sequence[SourceComment]:
+        """All comments of a page, replies and resolved ones too, oldest first."""
+        path = f"/api/v2/{COLLECTIONS[summary.content_type]}/{summary.page_id}"
+        return await CommentsOfPage(self._site, summary, path).read()
+
+    async def download(self, item: ItemSummary, file: BinaryIO, limit: int) -> None:
+        """Writes an attachment's bytes; UnexpectedAnswer when they are more than `limit`."""
+        path = f"/rest/api/content/{item.page_id}/child/attachment/{item.item_id}/download"
+        await self._site.client.download(path, file, limit)
 
     async def user_names(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """Display names by account id; empty where the token may not read users."""
-        unknown = [user_id for user_id in user_ids if user_id not in self._user_names]
-        for start in range(0, len(unknown), USERS_PER_REQUEST):
-            if not await self._learn_names(unknown[start : start + USERS_PER_REQUEST]):
-                break
-        names = {user_id: self._user_names.get(user_id) for user_id in user_ids}
-        return {user_id: name for user_id, name in names.items() if name}
-
-    async def _learn_names(self, user_ids: list[str]) -> bool:
-        try:
-            answer = await self._site.post(
-                "/api/v2/users-bulk", UsersJson, {"accountIds": user_ids}
-            )
-        except SourceError as error:
-            if not self._has_warned_of_users:
-                logger.warning("names of users stay unknown: problem=%r", str(error))
-            self._has_warned_of_users = True
-            return False
-        self._user_names |= dict.fromkeys(user_ids)
-        self._user_names |= {
-            user.account_id: user.display_name or user.public_name for user in answer.results
-        }
-        return True
+        return await self._people.names(user_ids)
 
     def attachment_url(self, page_id: str, filename: str) -> str:
         """Where a person opens an attachment of a page."""
-        return f"{self._site_url}/download/attachments/{page_id}/{quote(filename, safe='')}"
-
-    async def _space_id(self, space: Space) -> str:
-        if space.key not in self._space_ids:
-            await self.spaces()
-        if space.key not in self._space_ids:
-            raise NotVisible(f"The space {space.key} is gone, or the account may not see it.")
-        return self._space_ids[space.key]
-
-    def _summary(
-        self, content: ContentJson, content_type: ContentType, space: Space
-    ) -> PageSummary:
-        if content.version is None:
-            raise UnexpectedAnswer(f"Page {content.id} came without a version.")
-        fallback = f"/spaces/{quote(space.key)}/pages/{content.id}"
-        return PageSummary(
-            page_id=content.id,
-            content_type=content_type,
-            title=content.title,
-            url=self._web_url(content.links.webui, fallback),
-            version=content.version.number,
-            state=_STATES[content.status],
-            parent_id=content.parent_id,
-            position=content.position,
-        )
-
-    def _web_url(self, path: str, fallback: str) -> str:
-        return self._site_url + (path if path.startswith("/") else fallback)
-
-
-async def _account_id(site: SiteClient) -> str:
-    try:
-        user = await site.get("/rest/api/user/current", CurrentUserJson)
-    except NotVisible as error:
-        raise AuthenticationError(
-            "Confluence does not say who the credentials belong to. Check that CONFLUENCE_URL is "
-            "the site's own address and that the account may use Confluence."
-        ) from error
-    if user.type == "anonymous" or not user.account_id:
-        raise AuthenticationError(
-            "Confluence takes the credentials for nobody's and answers as to an anonymous visitor. "
-            "Check CONFLUENCE_USERNAME (the e-mail) and CONFLUENCE_API_TOKEN."
-        )
-    return user.account_id
+        return f"{self._site.url}/download/attachments/{page_id}/{quote(filename, safe='')}"

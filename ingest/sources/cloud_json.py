@@ -1,4 +1,4 @@
-"""The parts of Confluence Cloud's JSON that are read."""
+"""The parts of Confluence Cloud's JSON that are read: spaces, the tree and its pages, people."""
 
 from pydantic import AwareDatetime, Field
 
@@ -23,20 +23,22 @@ class SpaceJson(WireModel):
 
 
 class VersionJson(WireModel):
-    """The newest version of a page."""
+    """The newest version of something."""
 
     number: int
     created_at: AwareDatetime | None = None
+    author_id: str | None = None
 
 
 class ContentJson(WireModel):
-    """A page or blog post of a listing; `parent_id` may also be a folder or another node."""
+    """A page, blog post or other node of the tree; `parent_type` is the kind of its parent."""
 
     id: str = Field(pattern=NUMERIC_ID)
     status: str
     title: str = ""
     space_id: str | None = None
     parent_id: str | None = None
+    parent_type: str | None = None
     position: int | None = None
     author_id: str | None = None
     created_at: AwareDatetime | None = None
@@ -102,6 +104,12 @@ class UsersJson(WireModel):
     """The accounts that were found."""
 
     results: list[UserJson]
+
+
+class TypesJson(WireModel):
+    """Kinds of content by id; null for what is gone or hidden."""
+
+    results: dict[str, str | None]
 
 
 class TenantJson(WireModel):

@@ -14,7 +14,13 @@ A site and how people change it (site.py); ids are strings of digits:
     site.purge(page.id); site.label(page.id, "howto"); site.unlabel(page.id, "howto")
     site.hide(page.id); site.reveal(page.id)        # invisible: 404, and left out of listings
     site.add_user("Ada", email="ada@example.com"); site.issue_token(user, scopes={...})
-    site.attach(page.id, "plan.pdf"); site.add_node("folder", "ENG", "Plans"); site.expire_cursors()
+    comment = site.comment(page.id, "<p>Why?</p>", selection="text")    # no selection: a footer one
+    site.comment(page.id, "<p>So.</p>", parent=comment.id); site.edit_comment(comment.id, "<p/>")
+    site.resolve_comment(comment.id); site.reopen_comment(comment.id); site.delete_comment(...)
+    plan = site.attach(page.id, "plan.pdf", media_type="application/pdf", data=b"...")
+    site.replace_attachment(plan.id, b"..."); site.delete_attachment(plan.id)
+    folder = site.add_node("folder", "ENG", "Plans"); site.expire_cursors()
+    site.unindexed.add(folder.id)                   # no search finds it yet
     site.content(page.id); site.space("ENG")        # records never change: read them again
     site.clock.advance(timedelta(days=1))           # changes tick one second each
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 SpaceStatus = Literal["current", "archived"]
 ContentKind = Literal["page", "blogpost", "folder", "whiteboard", "database", "embed"]
 ContentStatus = Literal["current", "archived", "trashed", "draft", "historical"]
+Resolution = Literal["open", "reopened", "resolved", "dangling"]
 AccountStatus = Literal["active", "inactive", "closed", "unknown"]
 AccountType = Literal["atlassian", "app", "customer", "unknown"]
 
@@ -146,16 +147,71 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a page or blog post: inline where it has a selection, else in the footer.
+
+    A reply names its parent. `resolution` is None where nobody can resolve it.
+    """
+
+    id: str
+    container_id: str
+    parent_id: str | None
+    selection: str | None
+    resolution: Resolution | None
+    status: Literal["current", "deleted"]
+    author_id: str
+    created_at: datetime
+    versions: tuple[Version, ...]
+
+    @property
+    def version(self) -> Version:
+        """The newest version."""
+        return self.versions[-1]
+
+    @property
+    def body(self) -> str:
+        """The body of the newest version, in storage format."""
+        return self.version.body
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentVersion:
+    """One state of a file."""
+
+    number: int
+    created_at: datetime
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """What a site knows of a file on a page or blog post; its bytes are not kept here."""
+    """A file on a page or blog post."""
 
     id: str
     container_id: str
     filename: str
     media_type: str
-    size: int
     status: ContentStatus
-    created_at: datetime
-    version: int
     author_id: str
+    versions: tuple[AttachmentVersion, ...]
     comment: str = ""
+
+    @property
+    def version(self) -> int:
+        """The number of the newest version."""
+        return self.versions[-1].number
+
+    @property
+    def created_at(self) -> datetime:
+        """When the newest version was uploaded."""
+        return self.versions[-1].created_at
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the newest version."""
+        return self.versions[-1].data
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)

@@ -6,10 +6,11 @@ from tests.confluence.content import Content, Space, User
 
 
 class PageTree:
-    """Pages, blog posts and other nodes by id."""
+    """Pages, blog posts and other nodes by id; no search finds those that are `unindexed`."""
 
     def __init__(self) -> None:
         self.contents: dict[str, Content] = {}
+        self.unindexed: set[str] = set()
         self._positions: dict[tuple[str, str | None], int] = {}
         self._hidden: set[tuple[str | None, str]] = set()
 

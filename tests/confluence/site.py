@@ -7,11 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tests.confluence.accounts import Accounts
 from tests.confluence.content import (
-    START,
-    Attachment,
-    Clock,
     Content,
     ContentKind,
     ContentStatus,
@@ -21,6 +17,7 @@ from tests.confluence.content import (
     User,
     Version,
 )
+from tests.confluence.items import Items
 from tests.confluence.page_tree import PageTree
 from tests.confluence.request_log import RequestLog
 
@@ -28,7 +25,7 @@ Children = Literal["lift", "orphan", "along"]
 Tree = Mapping[str, "Tree"]
 
 
-class Site(Accounts, PageTree):
+class Site(Items, PageTree):
     """A Confluence site.
 
     Every change moves `clock` one second on. `may_view` decides what an account sees; by default
@@ -39,12 +36,10 @@ class Site(Accounts, PageTree):
 
     def __init__(self) -> None:
         # Ids soon cross a power of ten, so that sorting them as text is noticed.
-        Accounts.__init__(self, Ids(first=99_980, step=3))
+        Items.__init__(self, Ids(first=99_980, step=3))
         PageTree.__init__(self)
-        self.clock = Clock(START)
         self.request_log = RequestLog()
         self.spaces: dict[str, Space] = {}
-        self.attachments: dict[str, Attachment] = {}
         self.labels: dict[tuple[str, str], Label] = {}
         self.cursor_epoch = 0
         self.may_view: Callable[[User, Space | Content], bool] = self.is_unhidden
@@ -200,9 +195,7 @@ class Site(Accounts, PageTree):
         """Remove for good: nothing is left of it."""
         self.clock.tick()
         del self.contents[content_id]
-        for attachment in list(self.attachments.values()):
-            if attachment.container_id == content_id:
-                del self.attachments[attachment.id]
+        self.purge_items(content_id)
 
     def label(self, content_id: str, *names: str, prefix: str = "global") -> Content:
         """Add labels; no new version."""
@@ -218,31 +211,6 @@ class Site(Accounts, PageTree):
         content = self.content(content_id)
         kept = tuple(label for label in content.labels if label.name not in names)
         return self.put(replace(content, labels=kept))
-
-    def attach(
-        self,
-        content_id: str,
-        filename: str,
-        *,
-        media_type: str = "application/octet-stream",
-        size: int = 0,
-        comment: str = "",
-    ) -> Attachment:
-        """Put a file on a page or blog post; only what is known of it is kept."""
-        attachment = Attachment(
-            id=f"att{self._ids.take()}",
-            container_id=content_id,
-            filename=filename,
-            media_type=media_type,
-            size=size,
-            status="current",
-            created_at=self.clock.tick(),
-            version=1,
-            author_id=self.crawler.account_id,
-            comment=comment,
-        )
-        self.attachments[attachment.id] = attachment
-        return attachment
 
     def expire_cursors(self) -> None:
         """Make every cursor handed out so far worthless."""

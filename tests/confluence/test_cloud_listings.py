@@ -193,7 +193,7 @@ def test_spaces_are_found_by_key_and_by_status() -> None:
 def test_attachments_are_listed_with_their_page() -> None:
     site = site_with_space()
     page = site.add_page("ENG", "Plan")
-    attachment = site.attach(page.id, "plan.pdf", media_type="application/pdf", size=1234)
+    attachment = site.attach(page.id, "plan.pdf", media_type="application/pdf", data=bytes(1234))
 
     with visiting(site) as client:
         found = listing(client, f"/api/v2/pages/{page.id}/attachments?filename=plan.pdf")

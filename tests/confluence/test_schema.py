@@ -1,7 +1,6 @@
-"""Answers of the simulated Cloud compared with Confluence's own description of REST v2.
+"""Answers of the simulated Cloud compared with Confluence's own descriptions of its REST APIs.
 
-The description is not part of this project; without a copy beside the checkout, the comparison is
-skipped.
+They are not part of this project; without copies beside the checkout, the comparison is skipped.
 """
 
 from collections.abc import Iterator
@@ -13,12 +12,17 @@ from jsonschema import Draft202012Validator, ValidationError, validate
 from pydantic import JsonValue, TypeAdapter
 
 from tests.confluence.cloud.app import V2
+from tests.confluence.content import ContentKind
 from tests.confluence.faults import Faults, Json, rewritten
 from tests.confluence.site import Site
 from tests.confluence.visiting import visiting
 
 ROOT = Path(__file__).resolve().parents[2]
-DESCRIPTION = ROOT.parent / "shared" / "data" / "openapi" / "confluence-v2.openapi-v2.v3.json"
+DESCRIPTIONS = ROOT.parent / "shared" / "data" / "openapi"
+DESCRIPTION = DESCRIPTIONS / "confluence-v2.openapi-v2.v3.json"
+DESCRIPTION_OF_V1 = DESCRIPTIONS / "confluence-v1.swagger.v3.json"
+
+NODE_KINDS: tuple[ContentKind, ...] = ("whiteboard", "database", "embed")
 
 # Null in real answers although the description does not say so.
 REALLY_NULLABLE = {
@@ -41,6 +45,8 @@ def rich_site() -> Site:
     site = Site()
     site.add_space("ENG", "Engineering", description="How we build")
     folder = site.add_node("folder", "ENG", "Plans")
+    for kind in NODE_KINDS:
+        site.add_node(kind, "ENG", kind.title(), parent=folder.id)
     pages = site.add_tree("ENG", {"Home": {"Child": {}}}, parent=folder.id)
     site.set_homepage("ENG", pages["Home"].id)
     site.archive(pages["Child"].id)
@@ -49,29 +55,35 @@ def rich_site() -> Site:
     for content_id in (pages["Home"].id, post.id):
         site.edit(content_id, "<p>More</p>", message="More")
         site.label(content_id, *(f"label-{number}" for number in range(51)))
-        site.attach(content_id, "plan.pdf", size=3)
+        site.attach(content_id, "plan.pdf", data=b"pdf")
+        for selection in (None, "Hello"):
+            comment = site.comment(content_id, "<p>Why?</p>", selection=selection)
+            site.comment(content_id, "<p>So.</p>", parent=comment.id)
     return site
 
 
 def addresses(site: Site) -> Iterator[tuple[str, str]]:
     """Each simulated GET endpoint with a query that makes its answer rich."""
-    kinds = {"pages": "page", "blogposts": "blogpost", "folders": "folder"}
+    comments = [c for c in site.comments.values() if c.parent_id is None]
+    ids = {content.kind + "s": content.id for content in reversed(site.contents.values())}
+    ids |= {"spaces": site.space("ENG").id, "attachments": ""}
+    ids |= {("inline" if c.selection else "footer") + "-comments": c.id for c in comments}
+    ids["pages"] = next(iter(site.comments.values())).container_id
     for template in V2:
         room = template.split("/")[1]
-        if room == "spaces":
-            id = site.space("ENG").id
-        else:
-            kind = kinds[room]
-            id = next(c.id for c in site.contents.values() if c.kind == kind)
         last = template.rsplit("/", 1)[-1]
         query = {
             "pages": "?body-format=storage&limit=1",
             "blogposts": "?body-format=atlas_doc_format",
             "versions": "?body-format=storage",
             "spaces": "?description-format=plain",
+            "footer-comments": "?body-format=storage",
+            "inline-comments": "?body-format=storage",
+            "children": "?body-format=atlas_doc_format",
             "{id}": "?include-labels=true&body-format=view",
         }.get(last, "")
-        yield template, template.format(id=id) + ("" if room == "folders" else query)
+        is_node = room.removesuffix("s") in ("folder", *NODE_KINDS)
+        yield template, template.format(id=ids[room]) + ("" if is_node else query)
 
 
 def json_schema(node: JsonValue) -> JsonValue:
@@ -163,3 +175,30 @@ def test_users_have_the_described_shape(description: JsonValue) -> None:
         answer = client.post("/api/v2/users-bulk", json={"accountIds": list(site.users)})
 
     compare(description, "/users-bulk", answer)
+
+
+def test_kinds_of_content_have_the_described_shape(description: JsonValue) -> None:
+    site = rich_site()
+    ids = [*site.contents, *site.comments, *site.attachments]
+
+    with visiting(site) as client:
+        answer = client.post("/api/v2/content/convert-ids-to-types", json={"contentIds": ids})
+
+    compare(description, "/content/convert-ids-to-types", answer)
+
+
+@pytest.mark.parametrize("kind", ["page", "folder", "comment"])
+def test_what_a_search_finds_has_the_described_shape(kind: str) -> None:
+    expand = "ancestors,container,metadata.labels,space,version"
+
+    with visiting(rich_site()) as client:
+        parameters = {"cql": f"type = {kind}", "expand": expand}
+        answer = client.get("/rest/api/content/search", params=parameters).json()
+
+    description = TypeAdapter[JsonValue](JsonValue).validate_json(DESCRIPTION_OF_V1.read_bytes())
+    schemas = part(description, "components", "schemas")
+    array: JsonValue = {"$ref": "#/components/schemas/ContentArray"}
+    whole = json_schema({**array, "components": {"schemas": schemas}})
+    assert isinstance(whole, dict)
+    assert answer["results"]
+    validate(answer, whole, cls=Draft202012Validator)

@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
+import httpx
+
 from index.records import Space
 from ingest.sources.cloud import CloudSource
 from ingest.sources.pace import Pace, Timing
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from ingest.sources.source import PageSummary, SourcePage
 from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.faults import Faults
 from tests.confluence.server import serve
@@ -48,7 +50,8 @@ class Scene:
     ) -> AsyncGenerator[CloudSource]:
         """A source with these credentials."""
         pace = Pace(timing=self.time.timing())
-        async with CloudSource(self.base_url, username, token, pace=pace) as source:
+        auth = httpx.BasicAuth(username, token)
+        async with CloudSource(self.base_url, auth, pace=pace) as source:
             yield source
 
 
@@ -70,15 +73,15 @@ async def swept(source: CloudSource) -> list[PageSummary]:
     return [summary async for summary in source.sweep(await first_space(source))]
 
 
-async def fetched(
-    source: CloudSource, summaries: list[PageSummary]
-) -> dict[str, SourcePage | FetchFailure]:
-    """The answers for these pages of the first space, by page id."""
-    answers: dict[str, SourcePage | FetchFailure] = {}
-    async for answer in source.fetch(await first_space(source), summaries):
-        is_failure = isinstance(answer, FetchFailure)
-        answers[answer.page_id if is_failure else answer.summary.page_id] = answer
-    return answers
+async def swept_page(source: CloudSource, page_id: str) -> PageSummary:
+    """The summary of one page of the first space."""
+    return next(summary for summary in await swept(source) if summary.page_id == page_id)
+
+
+async def pages_of(source: CloudSource, summaries: list[PageSummary]) -> dict[str, SourcePage]:
+    """These pages with their bodies, by id, asked for all at once."""
+    pages = await asyncio.gather(*(source.page(summary) for summary in summaries))
+    return {page.summary.page_id: page for page in pages}
 
 
 async def crowd(pace: Pace, requests: int) -> int:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from index.errors import SourceError, SourceUnavailable
 from index.records import ContentType, State
 from ingest.sources.cloud import CloudSource
-from ingest.sources.source import FetchFailure, SourcePage
+from ingest.sources.http import NotVisible, UnexpectedAnswer
 from tests.confluence.cloud.answers import Json
 from tests.confluence.content import Content
 from tests.confluence.faults import (
+    Fault,
     before,
     clamped,
     endless,
@@ -23,7 +25,7 @@ from tests.confluence.faults import (
 )
 from tests.confluence.samples import filled_site
 from tests.confluence.site import Site
-from tests.ingest.cloud_sites import Scene, fetched, first_space, scene, swept
+from tests.ingest.cloud_sites import Scene, first_space, pages_of, scene, swept, swept_page
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +87,8 @@ async def test_a_summary_says_where_a_page_is_and_which_version_it_has(small: Sc
 
     summary = summaries[page.id]
     assert summary.content_type is ContentType.PAGE
+    assert summary.space_key == "ENG"
+    assert summary.labels is None
     assert summary.title == "Plans & more"
     assert summary.version == 2
     assert summary.state is State.LIVE
@@ -209,19 +213,17 @@ async def test_pages_and_blog_posts_come_with_body_labels_author_and_times(small
 
     async with small.source() as source:
         summaries = await swept(source)
-        answers = await fetched(source, summaries)
+        pages = await pages_of(source, summaries)
 
-    assert set(answers) == {summary.page_id for summary in summaries}
-    got = answers[page.id]
-    assert isinstance(got, SourcePage)
+    assert set(pages) == {summary.page_id for summary in summaries}
+    got = pages[page.id]
     assert got.summary in summaries
     assert got.storage == "<p>Restart twice.</p>"
-    assert sorted(got.labels) == ["howto", "on-call"]
+    assert got.labels == ("howto", "on-call")
     assert got.author == ada.account_id
     assert got.created_at == page.created_at
     assert got.updated_at == small.site.content(page.id).version.created_at
-    blog = answers[post.id]
-    assert isinstance(blog, SourcePage)
+    blog = pages[post.id]
     assert blog.summary.content_type is ContentType.BLOGPOST
     assert blog.labels == ("news",)
 
@@ -232,94 +234,75 @@ async def test_labels_beyond_the_first_fifty_are_read_as_well(small: Scene) -> N
     small.site.label(page.id, *names)
 
     async with small.source() as source:
-        summaries = [s for s in await swept(source) if s.page_id == page.id]
-        answer = (await fetched(source, summaries))[page.id]
+        labels = (await source.page(await swept_page(source, page.id))).labels
 
-    assert isinstance(answer, SourcePage)
-    assert sorted(answer.labels) == sorted(names)
+    assert labels == tuple(sorted(names))
 
 
-async def test_a_page_that_vanishes_between_sweep_and_fetch_is_a_failure(small: Scene) -> None:
+async def test_a_page_that_vanishes_after_the_sweep_is_not_visible(small: Scene) -> None:
     async with small.source() as source:
         summaries = await swept(source)
         small.site.hide(summaries[11].page_id)
-        answers = await fetched(source, summaries)
 
-    failure = answers[summaries[11].page_id]
-    assert isinstance(failure, FetchFailure)
-    assert "404" in str(failure.error)
-    assert sum(isinstance(answer, SourcePage) for answer in answers.values()) == 13
+        with pytest.raises(NotVisible, match="404"):
+            await source.page(summaries[11])
 
 
-async def test_a_page_that_left_its_space_since_the_sweep_is_a_failure(small: Scene) -> None:
+async def test_a_page_that_left_its_space_since_the_sweep_is_not_visible(small: Scene) -> None:
     small.site.add_space("HR")
 
     async with small.source() as source:
         summaries = await swept(source)
         small.site.trash(summaries[10].page_id)
         small.site.move(summaries[11].page_id, space_key="HR")
-        answers = await fetched(source, summaries)
 
-    for summary in summaries[10:12]:
-        assert isinstance(answers[summary.page_id], FetchFailure)
+        for summary in summaries[10:12]:
+            with pytest.raises(NotVisible, match="has left the space ENG"):
+                await source.page(summary)
 
 
-async def test_an_edit_since_the_sweep_is_told_by_the_fetched_version(small: Scene) -> None:
+async def test_an_edit_since_the_sweep_is_told_by_the_version_of_the_page(small: Scene) -> None:
     async with small.source() as source:
         summaries = await swept(source)
         small.site.edit(summaries[0].page_id, title="Renamed")
-        answer = (await fetched(source, summaries))[summaries[0].page_id]
+        page = await source.page(summaries[0])
 
-    assert isinstance(answer, SourcePage)
-    assert answer.summary.version == 2
-    assert answer.summary.title == "Renamed"
-
-
-async def test_pages_that_come_in_another_shape_are_failures(small: Scene) -> None:
-    small.faults.add(rewritten(lambda answer: {**answer, "body": {}}), ONE_PAGE)
-    small.faults.add(truncated(), "*/api/v2/blogposts/*", times=None)
-
-    async with small.source() as source:
-        answers = await fetched(source, await swept(source))
-
-    failures = [answer for answer in answers.values() if isinstance(answer, FetchFailure)]
-    assert len(failures) == 3
-    assert all("cannot be read" in str(failure.error) for failure in failures)
+    assert page.summary.version == 2
+    assert page.summary.title == "Renamed"
 
 
-async def test_one_page_that_always_breaks_the_server_holds_up_no_other(small: Scene) -> None:
+@pytest.mark.parametrize(
+    "fault", [rewritten(lambda answer: {**answer, "body": {}}), truncated()], ids=["shape", "cut"]
+)
+async def test_a_page_in_another_shape_cannot_be_read(small: Scene, fault: Fault) -> None:
+    small.faults.add(fault, ONE_PAGE, times=None)
+
     async with small.source() as source:
         summaries = await swept(source)
-        broken = summaries[3].page_id
-        small.faults.add(failing(500), f"*/pages/{broken}", times=None)
-        answers = await fetched(source, summaries)
 
-    failure = answers.pop(broken)
-    assert isinstance(failure, FetchFailure)
-    assert isinstance(failure.error, SourceUnavailable)
-    assert all(isinstance(answer, SourcePage) for answer in answers.values())
+        with pytest.raises(UnexpectedAnswer, match="cannot be read"):
+            await source.page(summaries[0])
 
 
-async def test_fetching_stops_when_nothing_is_answered_any_more(small: Scene) -> None:
+async def test_a_page_that_always_breaks_the_server_is_unavailable(small: Scene) -> None:
     async with small.source() as source:
-        summaries = await swept(source)
-        small.faults.add(failing(503), ONE_PAGE, times=None)
+        broken, *others = await swept(source)
+        small.faults.add(failing(500), f"*/pages/{broken.page_id}", times=None)
 
-        with pytest.raises(SourceUnavailable, match="503"):
-            await fetched(source, summaries)
+        with pytest.raises(SourceUnavailable, match="500"):
+            await source.page(broken)
+        assert len(await pages_of(source, others)) == 13
 
-    assert small.site.request_log.count(ONE_PAGE) < 12 * 5
 
-
-async def test_six_pages_at_most_are_fetched_at_once() -> None:
+async def test_eight_pages_at_most_are_fetched_at_once() -> None:
     with scene(filled_site({"ENG": 40})) as served:
         served.faults.add(slow(0.02), ONE_PAGE, times=None)
 
         async with served.source() as source:
-            answers = await fetched(source, await swept(source))
+            pages = await pages_of(source, await swept(source))
 
-    assert len(answers) == 40
-    assert 1 < served.site.request_log.most_in_flight <= 6
+    assert len(pages) == 40
+    assert 1 < served.site.request_log.most_in_flight <= 8
 
 
 async def test_a_change_in_mid_sweep_neither_repeats_nor_skips_what_stays(small: Scene) -> None:
@@ -383,7 +366,7 @@ async def test_a_space_that_is_not_visible_is_an_error(small: Scene) -> None:
 
 
 async def test_an_attachment_opens_at_its_page() -> None:
-    source = CloudSource("https://example.atlassian.net/wiki", "a", "b")
+    source = CloudSource("https://example.atlassian.net/wiki", httpx.BasicAuth("a", "b"))
 
     async with source:
         url = source.attachment_url("11", "a b/ü.pdf")

@@ -8,7 +8,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from tests.confluence.cloud import contents, people, spaces
+from tests.confluence.cloud import (
+    attachments,
+    comments,
+    contents,
+    nodes,
+    people,
+    search,
+    spaces,
+)
 from tests.confluence.cloud.answers import Refusal, gone, v2_error
 from tests.confluence.cloud.call import Call, authenticated
 from tests.confluence.site import Site
@@ -19,6 +27,9 @@ READ_SPACE = "read:space:confluence"
 READ_PAGE = "read:page:confluence"
 READ_USER = "read:user:confluence"
 READ_ATTACHMENT = "read:attachment:confluence"
+READ_COMMENT = "read:comment:confluence"
+READ_METADATA = "read:content.metadata:confluence"
+SEARCH = "search:confluence"
 
 V2: dict[str, tuple[Endpoint, str]] = {
     "/spaces": (spaces.spaces, READ_SPACE),
@@ -28,8 +39,8 @@ V2: dict[str, tuple[Endpoint, str]] = {
     "/pages": (contents.pages, READ_PAGE),
     "/pages/{id}": (contents.page, READ_PAGE),
     "/pages/{id}/labels": (contents.page_labels, READ_PAGE),
-    "/pages/{id}/ancestors": (contents.page_ancestors, "read:content.metadata:confluence"),
-    "/pages/{id}/attachments": (contents.page_attachments, READ_ATTACHMENT),
+    "/pages/{id}/ancestors": (contents.page_ancestors, READ_METADATA),
+    "/pages/{id}/attachments": (attachments.page_attachments, READ_ATTACHMENT),
     "/pages/{id}/versions": (contents.page_versions, READ_PAGE),
     "/pages/{id}/direct-children": (
         contents.page_children,
@@ -38,9 +49,22 @@ V2: dict[str, tuple[Endpoint, str]] = {
     "/blogposts": (contents.blogposts, READ_PAGE),
     "/blogposts/{id}": (contents.blogpost, READ_PAGE),
     "/blogposts/{id}/labels": (contents.blogpost_labels, READ_PAGE),
-    "/blogposts/{id}/attachments": (contents.blogpost_attachments, READ_ATTACHMENT),
-    "/folders/{id}": (contents.folder, "read:folder:confluence"),
+    "/blogposts/{id}/attachments": (attachments.blogpost_attachments, READ_ATTACHMENT),
+    "/pages/{id}/footer-comments": (comments.page_footer_comments, READ_COMMENT),
+    "/pages/{id}/inline-comments": (comments.page_inline_comments, READ_COMMENT),
+    "/blogposts/{id}/footer-comments": (comments.blogpost_footer_comments, READ_COMMENT),
+    "/blogposts/{id}/inline-comments": (comments.blogpost_inline_comments, READ_COMMENT),
+    "/footer-comments": (comments.footer_comments, READ_COMMENT),
+    "/footer-comments/{id}/children": (comments.footer_children, READ_COMMENT),
+    "/inline-comments": (comments.inline_comments, READ_COMMENT),
+    "/inline-comments/{id}/children": (comments.inline_children, READ_COMMENT),
+    "/attachments": (attachments.attachments, READ_ATTACHMENT),
+    "/folders/{id}": (nodes.folder, "read:folder:confluence"),
+    "/whiteboards/{id}": (nodes.whiteboard, "read:whiteboard:confluence"),
+    "/databases/{id}": (nodes.database, "read:database:confluence"),
+    "/embeds/{id}": (nodes.embed, "read:embed:confluence"),
 }
+DOWNLOAD = "/content/{id}/child/attachment/{attachment}/download"
 GONE = (
     "/content",
     "/content/{id:int}",
@@ -68,9 +92,13 @@ def cloud_app(site: Site) -> Starlette:
     async def tenant_info(request: Request) -> Response:
         return people.tenant_info(site, request)
 
+    async def media(request: Request) -> Response:
+        return attachments.media(site, request)
+
     return Starlette(
         routes=[
             Route("/_edge/tenant_info", tenant_info),
+            Route("/media/{attachment}/{version:int}", media),
             Mount("/wiki", routes=wiki),
             Mount("/ex/confluence/{cloud_id}/wiki", routes=wiki),
         ],
@@ -82,7 +110,12 @@ def _v2_routes(site: Site) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         _route(site, path, endpoint, scope) for path, (endpoint, scope) in V2.items()
     ]
-    return [*routes, _route(site, "/users-bulk", people.users_bulk, READ_USER, method="POST")]
+    kinds, path = nodes.convert_ids_to_types, "/content/convert-ids-to-types"
+    return [
+        *routes,
+        _route(site, "/users-bulk", people.users_bulk, READ_USER, method="POST"),
+        _route(site, path, kinds, READ_METADATA, method="POST"),
+    ]
 
 
 def _v1_routes(site: Site) -> list[BaseRoute]:
@@ -91,6 +124,8 @@ def _v1_routes(site: Site) -> list[BaseRoute]:
 
     return [
         _route(site, "/user/current", people.current_user, READ_USER),
+        _route(site, "/content/search", search.content_search, SEARCH),
+        _route(site, DOWNLOAD, attachments.download, READ_ATTACHMENT),
         *(_route(site, path, removed, READ_PAGE) for path in GONE),
     ]
 

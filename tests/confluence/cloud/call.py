@@ -88,6 +88,12 @@ class Call:
         """Whether the caller may know of a space or content."""
         return self.site.may_view(self.caller, thing)
 
+    def sees_items_of(self, content_id: str) -> bool:
+        """Whether the caller may know of what hangs on a content, which is not in the trash."""
+        content = self.site.contents.get(content_id)
+        is_there = content is not None and content.status in ("current", "archived")
+        return content is not None and is_there and self.sees(content)
+
     def space(self, space_id: str) -> Space:
         """A space that the caller may see."""
         space = self.site.spaces.get(space_id)

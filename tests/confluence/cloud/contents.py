@@ -1,4 +1,4 @@
-"""The endpoints of pages, blog posts and what hangs on them."""
+"""The endpoints of pages and blog posts, their labels and versions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,15 +9,13 @@ from tests.confluence.cloud.answers import Json, not_found
 from tests.confluence.cloud.call import Call
 from tests.confluence.cloud.listing import Order, SortValue, answer, included, listed
 from tests.confluence.cloud.payloads import (
-    attachment_payload,
     blogpost_payload,
     child_payload,
     label_payload,
-    node_payload,
     page_payload,
     version_payload,
 )
-from tests.confluence.content import Attachment, Content, ContentKind, Label, Version
+from tests.confluence.content import Content, ContentKind, Label, Version
 from tests.confluence.site import Site
 
 LIST_FORMATS = ("storage", "atlas_doc_format")
@@ -71,14 +69,6 @@ LABEL_ORDER: Order[Label] = Order(
         "name": lambda label: label.name,
     },
     number=lambda label: int(label.id),
-)
-ATTACHMENT_ORDER: Order[Attachment] = Order(
-    {
-        "created-date": lambda attachment: attachment.created_at.isoformat(),
-        "modified-date": lambda attachment: attachment.created_at.isoformat(),
-    },
-    number=lambda attachment: int(attachment.id.removeprefix("att")),
-    default="created-date",
 )
 VERSION_ORDER: Order[Version] = Order(
     {"modified-date": lambda version: version.created_at.isoformat()},
@@ -136,11 +126,6 @@ async def blogpost(call: Call) -> JSONResponse:
     return _single(call, BLOGPOSTS)
 
 
-async def folder(call: Call) -> JSONResponse:
-    """One folder."""
-    return JSONResponse(node_payload(call.site, call.content("folder")))
-
-
 async def page_labels(call: Call) -> JSONResponse:
     """The labels of a page."""
     return _labels(call, call.content("page"))
@@ -149,16 +134,6 @@ async def page_labels(call: Call) -> JSONResponse:
 async def blogpost_labels(call: Call) -> JSONResponse:
     """The labels of a blog post."""
     return _labels(call, call.content("blogpost"))
-
-
-async def page_attachments(call: Call) -> JSONResponse:
-    """The attachments of a page."""
-    return _attachments(call, call.content("page"))
-
-
-async def blogpost_attachments(call: Call) -> JSONResponse:
-    """The attachments of a blog post."""
-    return _attachments(call, call.content("blogpost"))
 
 
 async def page_ancestors(call: Call) -> JSONResponse:
@@ -255,23 +230,3 @@ def _labels(call: Call, content: Content) -> JSONResponse:
     prefix = call.choice("prefix", ("my", "team", "global", "system"))
     labels = [label for label in content.labels if prefix in (None, label.prefix)]
     return listed(call, labels, LABEL_ORDER, label_payload)
-
-
-def _attachments(call: Call, content: Content) -> JSONResponse:
-    statuses = call.choices("status", ("current", "archived", "trashed")) or ["current"]
-    media_type, filename = call.text("mediaType"), call.text("filename")
-    chosen = [
-        attachment
-        for attachment in list(call.site.attachments.values())
-        if attachment.container_id == content.id
-        and attachment.status in statuses
-        and media_type in (None, attachment.media_type)
-        and filename in (None, attachment.filename)
-    ]
-    return listed(
-        call,
-        chosen,
-        ATTACHMENT_ORDER,
-        lambda found: attachment_payload(call.site, found),
-        default_limit=50,
-    )

@@ -51,12 +51,16 @@ def listed(
     A cursor says after which item to go on, so that changes between two requests neither repeat
     nor skip items that stay where they are.
     """
+    page, cursor = part(call, items, order, call.limit(default_limit))
+    return answer(call, [show(item) for item in page], cursor)
+
+
+def part(call: Call, items: Iterable[T], order: Order[T], limit: int) -> tuple[list[T], str | None]:
+    """The next items after the cursor of a call, and the cursor for those after them."""
     key, backwards = order.chosen(call)
-    limit = call.limit(default_limit)
     left = _after_cursor(call, sorted(items, key=key, reverse=backwards), key, backwards)
     page = left[:limit]
-    cursor = _cursor(call, call.path, key(page[-1])) if len(left) > limit else None
-    return answer(call, [show(item) for item in page], cursor)
+    return page, _cursor(call, call.path, key(page[-1])) if len(left) > limit else None
 
 
 def answer(call: Call, results: Sequence[Json], cursor: str | None = None) -> JSONResponse:

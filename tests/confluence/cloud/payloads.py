@@ -1,4 +1,4 @@
-"""How spaces, content, labels, attachments and people look in the JSON of REST v2."""
+"""How spaces, content, labels and people look in the JSON of REST v2."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from tests.confluence.cloud.answers import Json
-from tests.confluence.content import Attachment, Content, Label, Space, User, Version
+from tests.confluence.content import Content, Label, Space, User, Version
 from tests.confluence.site import Site
 
 
@@ -88,36 +88,6 @@ def label_payload(label: Label) -> Json:
     return {"id": label.id, "name": label.name, "prefix": label.prefix}
 
 
-def attachment_payload(site: Site, attachment: Attachment) -> Json:
-    """An attachment of a page or blog post."""
-    container = site.contents[attachment.container_id]
-    name = quote_plus(attachment.filename)
-    webui = f"/pages/viewpageattachments.action?pageId={container.id}&preview={name}"
-    download = f"/download/attachments/{container.id}/{name}?version={attachment.version}&api=v2"
-    return {
-        "id": attachment.id,
-        "status": attachment.status,
-        "title": attachment.filename,
-        "createdAt": timestamp(attachment.created_at),
-        "pageId" if container.kind == "page" else "blogPostId": container.id,
-        "mediaType": attachment.media_type,
-        "mediaTypeDescription": attachment.media_type,
-        "comment": attachment.comment,
-        "fileId": f"file-{attachment.id}",
-        "fileSize": attachment.size,
-        "webuiLink": webui,
-        "downloadLink": download,
-        "version": {
-            "number": attachment.version,
-            "createdAt": timestamp(attachment.created_at),
-            "message": attachment.comment,
-            "minorEdit": False,
-            "authorId": attachment.author_id,
-        },
-        "_links": {"webui": webui, "download": download},
-    }
-
-
 def user_payload(user: User) -> Json:
     """An account, as users-bulk gives it."""
     name = "Former user" if user.status == "closed" else user.name
@@ -164,30 +134,8 @@ def tiny_path(content_id: str) -> str:
     return "/x/" + code.replace("/", "-").replace("+", "_")
 
 
-def _common(site: Site, content: Content, body_format: str | None) -> Json:
-    return {
-        "id": content.id,
-        "status": content.status,
-        "title": content.title,
-        "spaceId": content.space_id,
-        "authorId": content.author_id,
-        "createdAt": timestamp(content.created_at),
-        "version": version_payload(content.version),
-        "body": _body(content, body_format),
-        "_links": _links(site, content),
-    }
-
-
-def _body(content: Content, body_format: str | None) -> Json:
-    if body_format is None:
-        return {}
-    value = content.body
-    if body_format == "atlas_doc_format":
-        value = json.dumps({"type": "doc", "version": 1, "content": []})
-    return {body_format: {"representation": body_format, "value": value}}
-
-
-def _links(site: Site, content: Content) -> Json:
+def links(site: Site, content: Content) -> Json:
+    """Where a person opens a content, relative to the wiki."""
     key = site.spaces[content.space_id].key
     title = quote_plus(content.title)
     webui = f"/spaces/{key}/pages/{content.id}/{title}"
@@ -200,3 +148,31 @@ def _links(site: Site, content: Content) -> Json:
         "editui": f"/pages/resumedraft.action?draftId={content.id}",
         "tinyui": tiny_path(content.id),
     }
+
+
+def _common(site: Site, content: Content, body_format: str | None) -> Json:
+    return {
+        "id": content.id,
+        "status": content.status,
+        "title": content.title,
+        "spaceId": content.space_id,
+        "authorId": content.author_id,
+        "createdAt": timestamp(content.created_at),
+        "version": version_payload(content.version),
+        "body": _body(content, body_format),
+        "_links": links(site, content),
+    }
+
+
+def _body(content: Content, body_format: str | None) -> Json:
+    return body(content.body, body_format)
+
+
+def body(storage: str, body_format: str | None) -> Json:
+    """A body in the format that was asked for, or none."""
+    if body_format is None:
+        return {}
+    value = storage
+    if body_format == "atlas_doc_format":
+        value = json.dumps({"type": "doc", "version": 1, "content": []})
+    return {body_format: {"representation": body_format, "value": value}}

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from tests.confluence.datacenter import contents, rooms
+from tests.confluence.datacenter import contents, items, rooms, search
 from tests.confluence.datacenter.answers import Refusal, rest_error
 from tests.confluence.datacenter.call import Call, received
 from tests.confluence.datacenter.edition import Edition
@@ -20,13 +20,21 @@ Endpoint = Callable[[Call], Awaitable[Response]]
 V1: dict[str, Endpoint] = {
     "/content": contents.contents,
     "/content/scan": contents.scan,
+    "/content/search": search.search,
     "/content/{id}": contents.content,
+    "/content/{id}/child/attachment": items.attachments,
+    "/content/{id}/child/comment": items.comments,
     "/content/{id}/label": contents.labels,
     "/server-information": rooms.server_information,
     "/space": rooms.spaces,
     "/space/{key}": rooms.space,
     "/user": rooms.user,
     "/user/current": rooms.current_user,
+}
+
+WEB: dict[str, Endpoint] = {
+    "/download/attachments/{id}/{filename:path}": items.download,
+    "/login.action": items.login,
 }
 
 
@@ -38,12 +46,16 @@ def datacenter(edition: Edition | None = None) -> Callable[[Site], Starlette]:
 
 def _app(site: Site, edition: Edition) -> Starlette:
     allowances = None if edition.allowance is None else Allowances(edition.allowance)
-    routes = [
-        Route(path, _answering(site, edition, allowances, endpoint))
-        for path, endpoint in V1.items()
-    ]
+    routes, web = (
+        [
+            Route(path, _answering(site, edition, allowances, endpoint))
+            for path, endpoint in endpoints.items()
+        ]
+        for endpoints in (V1, WEB)
+    )
+    rest = Mount("/rest/api", routes=routes)
     return Starlette(
-        routes=[Mount(f"{edition.context}/rest/api", routes=routes)],
+        routes=[Mount(edition.context, routes=[rest, *web])],
         exception_handlers={Refusal: _refused, HTTPException: _unroutable},
     )
 

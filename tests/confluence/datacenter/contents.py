@@ -3,8 +3,9 @@
 from starlette.responses import JSONResponse
 
 from tests.confluence.content import Content
-from tests.confluence.datacenter.answers import not_found
+from tests.confluence.datacenter.answers import Json, not_found
 from tests.confluence.datacenter.call import Call
+from tests.confluence.datacenter.item_payloads import hanging_payload
 from tests.confluence.datacenter.listing import listed, scanned
 from tests.confluence.datacenter.payloads import content_payload, label_payload
 
@@ -22,7 +23,7 @@ async def contents(call: Call) -> JSONResponse:
     return listed(
         call,
         _chosen(call, kind),
-        lambda content: content_payload(call, content),
+        lambda content: page_payload(call, content),
         is_shown=call.sees,
     )
 
@@ -34,12 +35,12 @@ async def scan(call: Call) -> JSONResponse:
     kind = "page"
     if call.edition.scans_blogposts:
         kind = call.choice("type", (*TYPES, "comment"), "page")
-    return scanned(call, _chosen(call, kind), lambda content: content_payload(call, content))
+    return scanned(call, _chosen(call, kind), lambda content: page_payload(call, content))
 
 
 async def content(call: Call) -> JSONResponse:
     """One page or blog post."""
-    return JSONResponse(content_payload(call, call.content()))
+    return JSONResponse(page_payload(call, call.content()))
 
 
 async def labels(call: Call) -> JSONResponse:
@@ -47,6 +48,11 @@ async def labels(call: Call) -> JSONResponse:
     prefix = call.text("prefix")
     found = [label for label in call.content().labels if prefix in (None, label.prefix)]
     return listed(call, found, label_payload)
+
+
+def page_payload(call: Call, content: Content) -> Json:
+    """A page or blog post, with what hangs on it where that is asked for."""
+    return {**content_payload(call, content), **hanging_payload(call, content)}
 
 
 def _chosen(call: Call, kind: str) -> list[Content]:

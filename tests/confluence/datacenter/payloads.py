@@ -62,7 +62,7 @@ def content_payload(call: Call, content: Content) -> Json:
         "title": content.title,
         **_position(call, content),
         "_links": {
-            "webui": _webui(call, content),
+            "webui": webui(call, content),
             "self": f"{call.base}/rest/api/content/{content.id}",
         },
         "_expandable": {name: "" for name in EXPANDABLE if name not in call.expanded},
@@ -70,9 +70,15 @@ def content_payload(call: Call, content: Content) -> Json:
     if "space" in call.expanded:
         shown["space"] = space_payload(call, call.site.spaces[content.space_id])
     if "version" in call.expanded:
-        shown["version"] = _version(call, content)
+        version = content.version
+        shown["version"] = {
+            **version_payload(version.number, version.created_at),
+            "by": author_payload(call, version.author_id),
+            "message": version.message,
+            "minorEdit": version.minor_edit,
+        }
     if "history" in call.expanded:
-        shown["history"] = _history(call, content)
+        shown["history"] = history_payload(call, content.author_id, content.created_at)
     if "ancestors" in call.expanded:
         shown["ancestors"] = _ancestors(call, content)
     if "body.storage" in call.expanded:
@@ -93,7 +99,8 @@ def _position(call: Call, content: Content) -> Json:
     return {"extensions": {"position": "none" if content.position is None else content.position}}
 
 
-def _webui(call: Call, content: Content) -> str:
+def webui(call: Call, content: Content) -> str:
+    """The web address of a page or blog post, below the wiki."""
     key, title = call.site.spaces[content.space_id].key, quote_plus(content.title)
     day = f"{content.created_at.astimezone(ZONE):%Y/%m/%d}"
     is_blogpost = content.kind == "blogpost"
@@ -105,27 +112,19 @@ def _webui(call: Call, content: Content) -> str:
     return f"/display/{key}/{f'{day}/' if is_blogpost else ''}{title}"
 
 
-def _version(call: Call, content: Content) -> Json:
-    version = content.version
-    return {
-        "by": _author(call, version.author_id),
-        "when": timestamp(version.created_at),
-        "message": version.message,
-        "number": version.number,
-        "minorEdit": version.minor_edit,
-        "hidden": False,
-    }
+def version_payload(number: int, when: datetime) -> Json:
+    """A version of anything."""
+    return {"number": number, "when": timestamp(when), "minorEdit": False, "hidden": False}
 
 
-def _history(call: Call, content: Content) -> Json:
-    return {
-        "latest": True,
-        "createdBy": _author(call, content.author_id),
-        "createdDate": timestamp(content.created_at),
-    }
+def history_payload(call: Call, author_id: str, when: datetime) -> Json:
+    """How anything began."""
+    author = author_payload(call, author_id)
+    return {"latest": True, "createdBy": author, "createdDate": timestamp(when)}
 
 
-def _author(call: Call, account_id: str) -> Json:
+def author_payload(call: Call, account_id: str) -> Json:
+    """The person behind an account, known or not."""
     return person_payload(call, call.site.users.get(account_id, ANONYMOUS))
 
 
