@@ -1,10 +1,14 @@
 """The parts of JSON that are read from Confluence Server and Data Center."""
 
+from typing import Generic
+
 from pydantic import AwareDatetime, Field
 
 from ingest.sources.http import Item, Listing, WireModel
 
 NUMERIC_ID = r"^[0-9]+$"
+RESOLUTIONS = ("open", "reopened", "resolved", "dangling")
+ITEM_ID = r"^(att)?[0-9]+$"
 
 
 class ScanJson(Listing[Item]):
@@ -63,16 +67,93 @@ class VersionJson(WireModel):
     when: AwareDatetime | None = None
 
 
+class IncludedJson(WireModel, Generic[Item]):
+    """The first parts of a list that came within something else."""
+
+    results: list[Item]
+    limit: int = 0
+    links: LinksJson = Field(LinksJson(), alias="_links")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are no more."""
+        return self.links.next is None and (len(self.results) < self.limit or not self.results)
+
+
+class LabelJson(WireModel):
+    """A label; `prefix` is `global` for those that everybody sees."""
+
+    name: str
+    prefix: str = "global"
+
+
+class MetadataJson(WireModel):
+    """What is said about something; the media type is that of an attachment."""
+
+    labels: IncludedJson[LabelJson] | None = None
+    media_type: str | None = None
+
+
 class AncestorJson(WireModel):
-    """A page above another."""
+    """A page above another, or a comment that another answers."""
 
     id: str = Field(pattern=NUMERIC_ID)
+    type: str = ""
+
+
+class ResolutionJson(WireModel):
+    """Whether a thread is closed."""
+
+    status: str | None = None
+
+
+def known_resolution(told: ResolutionJson | str | None) -> str | None:
+    """`open`, `reopened`, `resolved` or `dangling`, where it is one of these."""
+    status = told.status if isinstance(told, ResolutionJson) else told
+    status = (status or "").lower()
+    return status if status in RESOLUTIONS else None
 
 
 class ExtensionsJson(WireModel):
     """What depends on the type of content; the text `none` is the position of unordered pages."""
 
     position: int | str | None = None
+    media_type: str | None = None
+    file_size: int | None = None
+    resolution: ResolutionJson | str | None = None
+
+
+class ContainerJson(WireModel):
+    """What a comment or an attachment hangs on."""
+
+    id: str | int = ""
+    type: str = ""
+
+
+class ItemJson(WireModel):
+    """A comment or an attachment of a listing; the title of an attachment is its file's name."""
+
+    id: str = Field(pattern=ITEM_ID)
+    type: str
+    status: str = "current"
+    title: str = ""
+    version: VersionJson
+    extensions: ExtensionsJson = ExtensionsJson()
+    metadata: MetadataJson = MetadataJson()
+    container: ContainerJson | None = None
+    links: LinksJson = Field(LinksJson(), alias="_links")
+
+
+class ChildrenJson(WireModel):
+    """What hangs directly on a page."""
+
+    attachment: IncludedJson[ItemJson] | None = None
+
+
+class DescendantsJson(WireModel):
+    """What hangs on a page, and what hangs on that."""
+
+    comment: IncludedJson[ItemJson] | None = None
 
 
 class ContentJson(WireModel):
@@ -83,9 +164,13 @@ class ContentJson(WireModel):
     status: str
     title: str = ""
     version: VersionJson
+    space: SpaceKeyJson | None = None
     ancestors: list[AncestorJson] = Field(default_factory=list[AncestorJson])
     position: int | None = None
     extensions: ExtensionsJson = ExtensionsJson()
+    metadata: MetadataJson = MetadataJson()
+    children: ChildrenJson = ChildrenJson()
+    descendants: DescendantsJson = DescendantsJson()
     links: LinksJson = Field(LinksJson(), alias="_links")
 
     @property
@@ -95,38 +180,23 @@ class ContentJson(WireModel):
         return next((place for place in places if isinstance(place, int) and place >= 0), None)
 
 
-class LabelJson(WireModel):
-    """A label; `prefix` is `global` for those that everybody sees."""
+class PlaceJson(WireModel):
+    """In which space something is."""
 
-    name: str
-    prefix: str = "global"
-
-
-class LabelsJson(WireModel):
-    """The first labels of a page."""
-
-    results: list[LabelJson]
-    size: int = 0
-    limit: int = 0
-    links: LinksJson = Field(LinksJson(), alias="_links")
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether there are no more."""
-        return self.links.next is None and (self.size < self.limit or not self.results)
-
-
-class MetadataJson(WireModel):
-    """What is said about a page."""
-
-    labels: LabelsJson | None = None
+    status: str
+    space: SpaceKeyJson
 
 
 class HistoryJson(WireModel):
-    """How a page began."""
+    """How something began."""
 
     created_by: PersonJson | None = None
     created_date: AwareDatetime | None = None
+
+    @property
+    def author(self) -> str | None:
+        """Who created it, by user key or else user name."""
+        return self.created_by.user_id if self.created_by else None
 
 
 class StorageJson(WireModel):
@@ -136,7 +206,7 @@ class StorageJson(WireModel):
 
 
 class BodyJson(WireModel):
-    """The body of a page, in the formats that were asked for."""
+    """The body of something, in the formats that were asked for."""
 
     storage: StorageJson
 
@@ -144,7 +214,31 @@ class BodyJson(WireModel):
 class SingleContentJson(ContentJson):
     """A page or blog post with its body."""
 
-    space: SpaceKeyJson
     body: BodyJson
-    metadata: MetadataJson = MetadataJson()
     history: HistoryJson = HistoryJson()
+
+
+class InlinePropertiesJson(WireModel):
+    """Where on its page a comment points."""
+
+    original_selection: str | None = None
+
+
+class CommentExtensionsJson(WireModel):
+    """What only comments have."""
+
+    inline_properties: InlinePropertiesJson | None = None
+    resolution: ResolutionJson | str | None = None
+
+
+class CommentJson(WireModel):
+    """A comment with its body; ancestors run from the first of its thread down to its parent."""
+
+    id: str = Field(pattern=NUMERIC_ID)
+    status: str = "current"
+    version: VersionJson
+    body: BodyJson
+    ancestors: list[AncestorJson] = Field(default_factory=list[AncestorJson])
+    history: HistoryJson = HistoryJson()
+    extensions: CommentExtensionsJson = CommentExtensionsJson()
+    links: LinksJson = Field(LinksJson(), alias="_links")

@@ -1,21 +1,26 @@
 """A source over a simulated Data Center, with a clock that only runs when the source waits."""
 
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
+from index.errors import SourceError, SourceUnavailable
 from index.records import Space
 from ingest.sources.datacenter import DataCenterSource, PersonalToken
-from ingest.sources.pace import Pace
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from ingest.sources.http import NotVisible, UnexpectedAnswer
+from ingest.sources.pace import Pace, in_parallel
+from ingest.sources.source import ItemSummary, PageSummary, SourcePage
 from tests.confluence.accounts import TOKEN
 from tests.confluence.datacenter.edition import Edition
 from tests.confluence.datacenter.visiting import serve_datacenter
 from tests.confluence.faults import Faults
 from tests.confluence.site import Site
-from tests.ingest.cloud_sites import FakeTime
+from tests.ingest.fake_time import FakeTime
+
+AT_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,29 @@ async def swept(source: DataCenterSource) -> list[PageSummary]:
     return [summary async for summary in source.sweep(await first_space(source))]
 
 
+async def listed_items(source: DataCenterSource) -> list[ItemSummary]:
+    """All comments and attachments of all spaces."""
+    return [item async for item in source.items(await source.spaces())]
+
+
+def some_page(site: Site) -> str:
+    """A page somewhere in the tree."""
+    return list(site.contents)[7]
+
+
 async def fetched(
     source: DataCenterSource, summaries: Sequence[PageSummary]
-) -> dict[str, SourcePage | FetchFailure]:
-    """The answers for these pages of the first space, by page id."""
-    answers: dict[str, SourcePage | FetchFailure] = {}
-    async for answer in source.fetch(await first_space(source), summaries):
-        is_failure = isinstance(answer, FetchFailure)
-        answers[answer.page_id if is_failure else answer.summary.page_id] = answer
-    return answers
+) -> dict[str, SourcePage | SourceError]:
+    """What asking for each of these pages gives, by page id; the errors that end nothing too."""
+    jobs = (partial(_page_or_error, source, summary) for summary in summaries)
+    async with aclosing(in_parallel(jobs, AT_ONCE)) as answers:
+        return {page_id: answer async for page_id, answer in answers}
+
+
+async def _page_or_error(
+    source: DataCenterSource, summary: PageSummary
+) -> tuple[str, SourcePage | SourceError]:
+    try:
+        return summary.page_id, await source.page(summary)
+    except (NotVisible, UnexpectedAnswer, SourceUnavailable) as error:
+        return summary.page_id, error

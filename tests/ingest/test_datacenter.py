@@ -145,6 +145,7 @@ async def test_a_summary_says_where_a_page_is_and_which_version_it_has(version: 
         address = f"/pages/viewpage.action?pageId={page.id}"
     summary = summaries[page.id]
     assert summary.content_type is ContentType.PAGE
+    assert summary.space_key == "ENG"
     assert summary.title == "Plans & more"
     assert summary.version == 2
     assert summary.state is State.LIVE

@@ -15,8 +15,8 @@ from tests.confluence.accounts import TOKEN
 from tests.confluence.datacenter.edition import Edition
 from tests.confluence.faults import before, connection_reset, failing, rewritten, truncated
 from tests.confluence.samples import filled_site
-from tests.ingest.cloud_sites import FakeTime
 from tests.ingest.datacenter_sites import Scene, fetched, first_space, scene, swept
+from tests.ingest.fake_time import FakeTime
 
 pytestmark = pytest.mark.anyio
 
@@ -98,8 +98,7 @@ async def test_a_token_that_expires_while_pages_are_fetched_is_noticed(small: Sc
         summaries = [summary async for summary in source.sweep(hr)]
         small.site.revoke_token(TOKEN)
         with pytest.raises(AuthenticationError, match="expired"):
-            async for _ in source.fetch(hr, summaries):
-                pass
+            await fetched(source, summaries)
 
     assert len(summaries) == len(pages)
 
