@@ -30,13 +30,14 @@ class Entity:
     """One exported object.
 
     A property that refers to another object holds that object's id here, and `classes` names the
-    class that it refers to.
+    class that it refers to; a collection holds the ids of several.
     """
 
     class_name: str
     entity_id: str
     properties: dict[str, str]
     classes: dict[str, str]
+    collections: dict[str, list[str]]
 
 
 def entities(stream: IO[bytes], class_names: Collection[str]) -> Iterator[Entity]:
@@ -136,6 +137,12 @@ def _entity(element: _Element) -> Entity:
         entity_id=(element.findtext("id") or "").strip(),
         properties=properties,
         classes=classes,
+        collections={
+            item.get("name", ""): [
+                (member.findtext("id") or "").strip() for member in item.iterchildren("element")
+            ]
+            for item in element.iterchildren("collection")
+        },
     )
 
 

@@ -1,38 +1,52 @@
 """Confluence space exports (XML) as a source: zipped or unpacked, one or a folder of them."""
 
 import asyncio
-import re
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.parse import quote, quote_plus, urlsplit
+from typing import BinaryIO, Concatenate, Never, ParamSpec, Self, TypeVar
+from urllib.parse import urlsplit
 
 from index.errors import SourceError
-from index.records import ContentType, Space, State
-from ingest.sources import staged
+from index.records import ChunkKind, ContentType, Space, State
+from ingest.sources import staged, staged_items
 from ingest.sources.address import checked_url
-from ingest.sources.entities import entities
-from ingest.sources.export_files import ENTITIES, find_exports, timezone_of
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
-from ingest.sources.staged import STORAGE_FORMAT, StagedPage
-from ingest.sources.staging import STAGED_CLASSES, finish, load, open_staging
+from ingest.sources.export_comments import comment_storage, resolution, restored, selection
+from ingest.sources.export_files import deployment_of, find_exports
+from ingest.sources.export_links import ExportLinks, attachment_link
+from ingest.sources.export_opening import OpenedExports, open_exports
+from ingest.sources.http import NotVisible, UnexpectedAnswer
+from ingest.sources.source import (
+    ITEM_KINDS,
+    Deployment,
+    ItemSummary,
+    PageSummary,
+    SourceComment,
+    SourcePage,
+)
+from ingest.sources.staged import StagedBody, StagedPage
 
-SWEEP_BATCH = 500
+LISTING_BATCH = 500
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
 
 
 def exported_site_url(url: str) -> str:
     """The base URL that links to exported pages begin with; a Cloud site's ends in /wiki."""
     base = checked_url("CONFLUENCE_URL", url, gets_token=False)
-    parts = urlsplit(base)
-    is_bare_cloud = not parts.path and (parts.hostname or "").endswith(".atlassian.net")
-    return f"{base}/wiki" if is_bare_cloud else base
+    return f"{base}/wiki" if _is_cloud(base) and not urlsplit(base).path else base
+
+
+def _is_cloud(url: str) -> bool:
+    return (urlsplit(url).hostname or "").endswith(".atlassian.net")
 
 
 class ExportSource:
-    """Pages of space exports, by the ids that they have in Confluence.
+    """Content of space exports, by the ids that it has in Confluence.
 
     `site_url` is where the exported site lives, so that results link to it. All files are read
     once, at the first call, into a temporary database on disk; `async with` deletes it. Archived
@@ -42,7 +56,7 @@ class ExportSource:
     def __init__(self, path: Path, site_url: str) -> None:
         self._path = path
         self._site_url = site_url.rstrip("/")
-        self._staging: sqlite3.Connection | None = None
+        self._opened: OpenedExports | None = None
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -54,9 +68,9 @@ class ExportSource:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._staging is not None:
-            await asyncio.to_thread(self._staging.close)
-            self._staging = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await asyncio.to_thread(opened.close)
 
     @property
     def site_url(self) -> str:
@@ -64,126 +78,191 @@ class ExportSource:
         return self._site_url
 
     @property
+    def deployment(self) -> Deployment:
+        """The kind of Confluence that the exports name, else the one that the URL tells."""
+        if self._opened is not None:
+            told = self._opened.deployment
+        else:
+            told = deployment_of(find_exports(self._path))
+        of_url = Deployment.CLOUD if _is_cloud(self._site_url) else Deployment.DATACENTER
+        return told or of_url
+
+    @property
     def is_whole_site(self) -> bool:
         """Exports tell of their own spaces only."""
         return False
 
+    @property
+    def requests(self) -> int:
+        """None: nothing is asked of the site."""
+        return 0
+
+    async def identity(self) -> str:
+        """The same for every export, whoever made it."""
+        return "export"
+
     async def spaces(self) -> Sequence[Space]:
         """All exported spaces, by key."""
-        database = await self._database()
-        found = await asyncio.to_thread(staged.spaces, database)
+        found = await self._ask(staged.spaces)
         if not found:
             raise SourceError(f"The export {self._path} holds no space. Export a space as XML.")
-        return [Space(key, name, f"{self._space_url(key)}/overview") for key, name in found]
+        return [Space(key, name, self._links.space(key)) for key, name in found]
 
     async def sweep(self, space: Space) -> AsyncIterator[PageSummary]:
-        """Every current and archived page and blog post of a space, once, without bodies."""
-        database = await self._database()
+        """Every current and archived page and blog post of a space, once, with labels."""
         after = ""
-        while batch := await asyncio.to_thread(
-            staged.pages_after, database, space.key, after, SWEEP_BATCH
-        ):
+        while batch := await self._ask(staged.pages_after, space.key, after, LISTING_BATCH):
             for page in batch:
                 yield self._summary(page)
             after = batch[-1].page_id
 
-    async def fetch(
-        self, space: Space, pages: Sequence[PageSummary]
-    ) -> AsyncIterator[SourcePage | FetchFailure]:
-        """The given pages with their bodies, in the given order."""
-        database = await self._database()
-        for summary in pages:
-            yield await asyncio.to_thread(self._read, database, space, summary.page_id)
+    def changed_pages(self, since: datetime) -> AsyncIterator[PageSummary]:
+        """Nothing: an export does not change."""
+        return _nothing()
+
+    async def items(
+        self, spaces: Sequence[Space], kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """Every current comment and attachment of these spaces, once."""
+        keys = {space.key.lower() for space in spaces}
+        for listing in (staged_items.comments_after, staged_items.attachments_after):
+            after = 0
+            while batch := await self._ask(listing, after, LISTING_BATCH):
+                for item in batch:
+                    if item.summary.kind in kinds and item.space_key.lower() in keys:
+                        yield self._item(item.summary)
+                after = batch[-1].number
+
+    def changed_items(
+        self, since: datetime, kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """Nothing: an export does not change."""
+        return _nothing()
+
+    def labels(self, space: Space) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Nothing: the sweep tells them."""
+        return _nothing()
+
+    async def still_shown(self, page_ids: Collection[str]) -> Mapping[str, str]:
+        """Space keys by id of those that are in the exports."""
+        return await self._ask(staged.shown, page_ids)
+
+    async def page(self, summary: PageSummary) -> SourcePage:
+        """A page with its body; UnexpectedAnswer when that is not in storage format."""
+        return await self._ask(self._page, summary)
+
+    async def comments(self, summary: PageSummary) -> Sequence[SourceComment]:
+        """All current comments of a page and its attachments, oldest first."""
+        return await self._ask(self._comments, summary)
+
+    async def download(self, item: ItemSummary, file: BinaryIO, limit: int) -> None:
+        """Writes an attachment's bytes; NotVisible when the export was made without them."""
+        found = await self._ask(staged_items.attachment_file, item)
+        if found is None or self._opened is None:
+            raise NotVisible(
+                f"The attachment {item.filename} of page {item.page_id} is not in the export. "
+                "The next run settles it."
+            )
+        await asyncio.to_thread(self._opened.files.copy, found, file, limit)
 
     async def user_names(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """Names by account id, user key or user name, as far as the exports tell them."""
-        database = await self._database()
-        return await asyncio.to_thread(staged.user_names, database, user_ids)
+        return await self._ask(staged.user_names, user_ids)
 
     def attachment_url(self, page_id: str, filename: str) -> str:
         """Where a person opens an attachment of a page."""
-        return f"{self._site_url}/download/attachments/{page_id}/{quote(filename, safe='')}"
+        return attachment_link(self._site_url, page_id, filename)
 
-    async def _database(self) -> sqlite3.Connection:
+    async def _ask(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, Parameters], Answer],
+        *args: Parameters.args,
+        **options: Parameters.kwargs,
+    ) -> Answer:
+        """What a function reads from the staging database, one at a time."""
         async with self._lock:
-            if self._staging is None:
-                self._staging = await asyncio.to_thread(_stage, self._path)
-            return self._staging
+            if self._opened is None:
+                self._opened = await asyncio.to_thread(open_exports, self._path)
+            return await asyncio.to_thread(question, self._opened.database, *args, **options)
 
-    def _read(
-        self, database: sqlite3.Connection, space: Space, page_id: str
-    ) -> SourcePage | FetchFailure:
-        page = staged.page(database, page_id)
-        if page is None or page.space_key != space.key:
-            return _failure(page_id, f"is not in the exported space {space.key}")
-        body = staged.body(database, page)
-        if body is None or body.body_type != STORAGE_FORMAT:
-            return _failure(page_id, _why_no_body(body))
+    @property
+    def _links(self) -> ExportLinks:
+        return ExportLinks(self._site_url, self.deployment)
+
+    def _page(self, database: sqlite3.Connection, summary: PageSummary) -> SourcePage:
+        page = _found(database, summary)
+        body = staged.body(database, page.export, page.page_id)
+        if body is None or not body.is_storage:
+            raise UnexpectedAnswer(f"Page {page.page_id} {_why_no_body(body)}.")
         updated_at = page.updated_at or page.created_at
         if updated_at is None:
-            return _failure(page_id, "has no date in the export")
+            raise UnexpectedAnswer(f"Page {page.page_id} has no date in the export.")
         return SourcePage(
             summary=self._summary(page),
-            storage=_restored(body.storage),
-            labels=staged.labels(database, page),
+            storage=restored(body.storage),
+            labels=page.labels,
             author=page.author,
             created_at=page.created_at,
             updated_at=updated_at,
         )
+
+    def _comments(
+        self, database: sqlite3.Connection, summary: PageSummary
+    ) -> Sequence[SourceComment]:
+        page = _found(database, summary)
+        page_body = staged.body(database, page.export, page.page_id)
+        page_storage = page_body.storage if page_body else ""
+        return [
+            SourceComment(
+                comment_id=comment.comment_id,
+                parent_id=comment.parent_id,
+                selection=selection(comment, page_storage),
+                resolution=resolution(comment, page_storage),
+                author=comment.author,
+                created_at=comment.created_at,
+                version=comment.version,
+                url=self._links.comment(page, comment.comment_id),
+                storage=comment_storage(staged.body(database, page.export, comment.comment_id)),
+            )
+            for comment in staged_items.comments(database, page)
+        ]
 
     def _summary(self, page: StagedPage) -> PageSummary:
         is_blog_post = page.class_name == "BlogPost"
         return PageSummary(
             page_id=page.page_id,
             content_type=ContentType.BLOGPOST if is_blog_post else ContentType.PAGE,
+            space_key=page.space_key,
             title=page.title,
-            url=self._page_url(page),
+            url=self._links.page(page),
             version=page.version,
             state=State.ARCHIVED if page.is_archived else State.LIVE,
             parent_id=None if is_blog_post else page.parent_id,
             position=None if is_blog_post else page.position,
+            labels=page.labels,
         )
 
-    def _page_url(self, page: StagedPage) -> str:
-        folder = "pages"
-        if page.class_name == "BlogPost":
-            folder = f"blog/{page.created_at or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"
-        title = quote_plus(page.title)
-        return f"{self._space_url(page.space_key)}/{folder}/{page.page_id}/{title}"
-
-    def _space_url(self, key: str) -> str:
-        return f"{self._site_url}/spaces/{quote(key)}"
+    def _item(self, item: ItemSummary) -> ItemSummary:
+        if not item.filename:
+            return item
+        return replace(item, url=self.attachment_url(item.page_id, item.filename))
 
 
-def _stage(path: Path) -> sqlite3.Connection:
-    database = open_staging()
-    try:
-        for number, export in enumerate(find_exports(path)):
-            with export.open(ENTITIES) as stream:
-                load(database, number, entities(stream, STAGED_CLASSES), timezone_of(export))
-        finish(database)
-    except sqlite3.Error as error:
-        database.close()
-        raise SourceError(
-            f"The export {path} cannot be staged ({error}). It needs about its unpacked size of "
-            "free disk space in the temporary folder (TMPDIR)."
-        ) from error
-    except OSError as error:
-        database.close()
-        raise SourceError(
-            f"The export {path} cannot be read ({error.strerror}). Check who may read it."
-        ) from error
-    except BaseException:
-        database.close()
-        raise
-    return database
+async def _nothing() -> AsyncIterator[Never]:
+    for nothing in ():
+        yield nothing
 
 
-def _failure(page_id: str, reason: str) -> FetchFailure:
-    return FetchFailure(page_id, SourceError(f"Page {page_id} {reason}."))
+def _found(database: sqlite3.Connection, summary: PageSummary) -> StagedPage:
+    page = staged.page(database, summary.page_id)
+    if page is None or page.space_key != summary.space_key:
+        raise NotVisible(
+            f"Page {summary.page_id} is not in the exported space {summary.space_key}."
+        )
+    return page
 
 
-def _why_no_body(body: staged.StagedBody | None) -> str:
+def _why_no_body(body: StagedBody | None) -> str:
     if body is None:
         return "has no body in the export"
     if body.body_type in {"", "0"}:
@@ -192,15 +271,3 @@ def _why_no_body(body: staged.StagedBody | None) -> str:
             "then export again"
         )
     return f"has a body of type {body.body_type}, which is not storage format"
-
-
-def _restored(storage: str) -> str:
-    """Undoes the export's `]] >` for the end of a CDATA section within a body.
-
-    Code such as `a[b[0]] > c` looks the same, so that only what can be an end is changed: a tag
-    or the next part of a split section follows it.
-    """
-    restored = re.sub(r"\]\] >(?=\s*</|<!\[CDATA\[)", "]]>", storage)
-    if restored.count("]]>") < restored.count("<![CDATA["):
-        return storage.replace("]] >", "]]>")
-    return restored

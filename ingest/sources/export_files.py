@@ -4,7 +4,7 @@ import logging
 import re
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -13,6 +13,7 @@ from typing import IO
 from zoneinfo import ZoneInfo
 
 from index.errors import SourceError
+from ingest.sources.source import Deployment
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ DESCRIPTOR = "exportDescriptor.properties"
 DESCRIPTOR_BYTES = 1 << 20
 
 # RuntimeError: an encrypted member, or a compression that this Python lacks.
-_UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 _WHAT_TO_GIVE = (
     "Give the zip of a Confluence space export in XML format, the folder it was unpacked to, or a "
@@ -49,7 +50,7 @@ class ExportFiles:
                     archive.open(self.folder + name) as stream,
                 ):
                     yield stream
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _broken(self.path, error) from error
 
     def has(self, name: str) -> bool:
@@ -102,7 +103,7 @@ def _members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _broken(path, error) from error
 
 
@@ -115,10 +116,7 @@ def _broken(path: Path, error: Exception) -> SourceError:
 
 def timezone_of(export: ExportFiles) -> tzinfo:
     """The time zone of an export's times; UTC when its descriptor names none that is known."""
-    if not export.has(DESCRIPTOR):
-        return UTC
-    with export.open(DESCRIPTOR) as stream:
-        name = _properties(stream.read(DESCRIPTOR_BYTES).decode("latin-1")).get("timezoneId")
+    name = _descriptor(export).get("timezoneId")
     if not name:
         return UTC
     try:
@@ -126,6 +124,22 @@ def timezone_of(export: ExportFiles) -> tzinfo:
     except (OSError, ValueError, KeyError):
         logger.warning("unknown time zone, using UTC: export=%s timezone=%r", export.path, name)
         return UTC
+
+
+_DEPLOYMENTS = {"cloud": Deployment.CLOUD, "server": Deployment.DATACENTER}
+
+
+def deployment_of(exports: Iterable[ExportFiles]) -> Deployment | None:
+    """The kind of Confluence that made the exports; None when no descriptor tells."""
+    sources = (_descriptor(export).get("source", "").lower() for export in exports)
+    return next((_DEPLOYMENTS[source] for source in sources if source in _DEPLOYMENTS), None)
+
+
+def _descriptor(export: ExportFiles) -> dict[str, str]:
+    if not export.has(DESCRIPTOR):
+        return {}
+    with export.open(DESCRIPTOR) as stream:
+        return _properties(stream.read(DESCRIPTOR_BYTES).decode("latin-1"))
 
 
 def _properties(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Reads the content of exports that has been staged."""
+"""Reads the spaces, pages and people of exports that have been staged."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -25,6 +25,7 @@ class StagedPage:
     author: str | None
     created_at: datetime | None
     updated_at: datetime | None
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class StagedBody:
 
     body_type: str
     storage: str
+
+    @property
+    def is_storage(self) -> bool:
+        """Whether it can be read as storage format; of empty bodies some exports tell no type."""
+        return self.body_type == STORAGE_FORMAT or not (self.body_type or self.storage.strip())
 
 
 _SPACES = "SELECT key, name FROM space ORDER BY key"
@@ -44,11 +50,10 @@ def spaces(database: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 _PAGES = """
-    SELECT content.export, content_id, key, class_name, title, parent_id, position, version,
-        is_archived, author, created_at, updated_at
-    FROM space JOIN content USING (export, space_id)
-    WHERE key = :space_key AND content_id > :after
-    ORDER BY content_id
+    SELECT * FROM page
+    WHERE (export, space_id) = (SELECT export, space_id FROM space WHERE key = :space_key)
+        AND page_id > :after
+    ORDER BY page_id
     LIMIT :limit
 """
 
@@ -61,18 +66,26 @@ def pages_after(
     return [_page(row) for row in database.execute(_PAGES, parameters)]
 
 
-_PAGE = """
-    SELECT content.export, content_id, key, class_name, title, parent_id, position, version,
-        is_archived, author, created_at, updated_at
-    FROM content JOIN space USING (export, space_id)
-    WHERE content_id = :page_id
-"""
+_PAGE = "SELECT * FROM page WHERE page_id = :page_id"
 
 
 def page(database: sqlite3.Connection, page_id: str) -> StagedPage | None:
     """One page."""
     row = database.execute(_PAGE, {"page_id": page_id}).fetchone()
     return None if row is None else _page(row)
+
+
+_SPACE_KEY = "SELECT space_key FROM page WHERE page_id = :page_id"
+
+
+def shown(database: sqlite3.Connection, page_ids: Collection[str]) -> dict[str, str]:
+    """Space keys by id of those pages that are in the exports."""
+    keys: dict[str, str] = {}
+    for page_id in page_ids:
+        row = database.execute(_SPACE_KEY, {"page_id": page_id}).fetchone()
+        if row is not None:
+            keys[page_id] = row[0]
+    return keys
 
 
 def _page(row: Sequence[Any]) -> StagedPage:
@@ -87,41 +100,30 @@ def _page(row: Sequence[Any]) -> StagedPage:
         version=row[7],
         is_archived=bool(row[8]),
         author=row[9],
-        created_at=_time(row[10]),
-        updated_at=_time(row[11]),
+        created_at=time_from(row[10]),
+        updated_at=time_from(row[11]),
+        labels=tuple(filter(None, (row[12] or "").split("\n"))),
     )
 
 
-def _time(text: str | None) -> datetime | None:
+def time_from(text: str | None) -> datetime | None:
+    """A time as it is staged."""
     return None if text is None else datetime.fromisoformat(text)
 
 
 _BODY = """
     SELECT body_type, storage FROM body
-    WHERE export = :export AND content_id = :page_id
+    WHERE export = :export AND content_id = :content_id
     ORDER BY body_type = :wanted DESC
     LIMIT 1
 """
 
 
-def body(database: sqlite3.Connection, page: StagedPage) -> StagedBody | None:
-    """The body of a page; the one in storage format where the export has several."""
-    parameters = {"export": page.export, "page_id": page.page_id, "wanted": STORAGE_FORMAT}
+def body(database: sqlite3.Connection, export: int, content_id: str) -> StagedBody | None:
+    """The body of a page or comment; the one in storage format where the export has several."""
+    parameters = {"export": export, "content_id": content_id, "wanted": STORAGE_FORMAT}
     row = database.execute(_BODY, parameters).fetchone()
     return None if row is None else StagedBody(*row)
-
-
-_LABELS = """
-    SELECT DISTINCT name FROM labelling JOIN label USING (export, label_id)
-    WHERE export = :export AND content_id = :page_id
-    ORDER BY name
-"""
-
-
-def labels(database: sqlite3.Connection, page: StagedPage) -> tuple[str, ...]:
-    """The global labels of a page, by name."""
-    parameters = {"export": page.export, "page_id": page.page_id}
-    return tuple(name for (name,) in database.execute(_LABELS, parameters))
 
 
 _PERSON = "SELECT name FROM person WHERE identifier = :identifier"

@@ -3,21 +3,34 @@
 import logging
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from index.errors import SourceError
 from ingest.sources.entities import Entity
+from ingest.sources.staging_content import (
+    add_attachment,
+    add_body,
+    add_comment,
+    add_page,
+    add_property,
+)
 
 logger = logging.getLogger(__name__)
 
-CONTENT_CLASSES = frozenset({"Page", "BlogPost"})
-STAGED_CLASSES = CONTENT_CLASSES | {
-    "BodyContent",
-    "ConfluenceUserImpl",
-    "Label",
-    "Labelling",
-    "Space",
-}
+STAGED_CLASSES = frozenset(
+    {
+        "Attachment",
+        "BlogPost",
+        "BodyContent",
+        "Comment",
+        "ConfluenceUserImpl",
+        "ContentProperty",
+        "Label",
+        "Labelling",
+        "Page",
+        "Space",
+    }
+)
 
 _SCHEMA = """
     PRAGMA cache_size = -8192;
@@ -32,10 +45,36 @@ _SCHEMA = """
         created_at TEXT, updated_at TEXT,
         PRIMARY KEY (export, content_id)
     );
-    CREATE TABLE body (export INTEGER, content_id TEXT, body_type TEXT, storage TEXT);
+    CREATE TABLE comment (
+        export INTEGER, comment_id TEXT, container_id TEXT, parent_id TEXT, version INTEGER,
+        author TEXT, created_at TEXT,
+        PRIMARY KEY (export, comment_id)
+    );
+    CREATE TABLE attachment (
+        export INTEGER, attachment_id TEXT, container_id TEXT, filename TEXT, media_type TEXT,
+        size TEXT, version INTEGER,
+        PRIMARY KEY (export, attachment_id)
+    );
+    CREATE TABLE body (
+        export INTEGER, body_id TEXT, content_id TEXT, body_type TEXT, storage TEXT
+    );
+    CREATE TABLE property (
+        export INTEGER, property_id TEXT, content_id TEXT, name TEXT, value TEXT
+    );
+    CREATE TABLE owned (export INTEGER, collection TEXT, part_id TEXT, owner_id TEXT);
     CREATE TABLE label (export INTEGER, label_id TEXT, name TEXT, PRIMARY KEY (export, label_id));
     CREATE TABLE labelling (export INTEGER, content_id TEXT, label_id TEXT);
     CREATE TABLE person (identifier TEXT PRIMARY KEY, name TEXT);
+    CREATE VIEW page AS
+        SELECT content.export AS export, content_id AS page_id, key AS space_key, class_name,
+            title, parent_id, position, version, is_archived, author, created_at, updated_at, (
+                SELECT group_concat(name, char(10)) FROM (
+                    SELECT DISTINCT name FROM labelling JOIN label USING (export, label_id)
+                    WHERE labelling.export = content.export
+                        AND labelling.content_id = content.content_id
+                    ORDER BY name)) AS labels,
+            content.space_id AS space_id
+        FROM space JOIN content USING (export, space_id);
 """
 
 
@@ -55,9 +94,15 @@ def load(
     for entity in objects:
         match entity.class_name:
             case "Page" | "BlogPost":
-                _add_content(database, export, entity, zone)
+                add_page(database, export, entity, zone)
+            case "Comment":
+                add_comment(database, export, entity, zone)
+            case "Attachment":
+                add_attachment(database, export, entity)
             case "BodyContent":
-                _add_body(database, export, entity)
+                add_body(database, export, entity)
+            case "ContentProperty":
+                add_property(database, export, entity)
             case "Space":
                 _add_space(database, export, entity)
             case "Label":
@@ -69,10 +114,40 @@ def load(
     database.execute("COMMIT")
 
 
+# An object refers to what it belongs to, or that one lists it, or both: versions differ.
+_OWNERS = """
+    CREATE INDEX owned_by_part ON owned (export, collection, part_id);
+    UPDATE body SET content_id = (
+        SELECT owner_id FROM owned
+        WHERE owned.export = body.export AND collection = 'bodyContents' AND part_id = body_id)
+    WHERE content_id IS NULL;
+    UPDATE property SET content_id = (
+        SELECT owner_id FROM owned
+        WHERE owned.export = property.export AND collection = 'contentProperties'
+            AND part_id = property_id)
+    WHERE content_id IS NULL;
+    UPDATE comment SET container_id = (
+        SELECT owner_id FROM owned
+        WHERE owned.export = comment.export AND collection = 'comments' AND part_id = comment_id)
+    WHERE container_id IS NULL;
+    UPDATE attachment SET container_id = (
+        SELECT owner_id FROM owned
+        WHERE owned.export = attachment.export AND collection = 'attachments'
+            AND part_id = attachment_id)
+    WHERE container_id IS NULL;
+    UPDATE comment SET container_id = (
+        SELECT attachment.container_id FROM attachment
+        WHERE attachment.export = comment.export AND attachment_id = comment.container_id)
+    WHERE EXISTS (
+        SELECT 1 FROM attachment
+        WHERE attachment.export = comment.export AND attachment_id = comment.container_id);
+"""
 _INDEXES = """
     CREATE INDEX content_by_space ON content (export, space_id, content_id);
     CREATE INDEX content_by_id ON content (content_id);
+    CREATE INDEX comment_by_container ON comment (export, container_id);
     CREATE INDEX body_by_content ON body (export, content_id);
+    CREATE INDEX property_by_content ON property (export, content_id, name);
     CREATE INDEX labelling_by_content ON labelling (export, content_id);
 """
 _SPACE_TWICE = "SELECT key FROM space GROUP BY key HAVING COUNT(*) > 1"
@@ -84,6 +159,7 @@ _LOST = """
 
 def finish(database: sqlite3.Connection) -> None:
     """Makes all readable, or raises SourceError when exports contradict each other."""
+    database.executescript(_OWNERS)
     database.executescript(_INDEXES)
     for what, query in (("space", _SPACE_TWICE), ("page id", _CONTENT_TWICE)):
         twice = database.execute(query).fetchone()
@@ -95,68 +171,6 @@ def finish(database: sqlite3.Connection) -> None:
     (lost,) = database.execute(_LOST).fetchone()
     if lost:
         logger.warning("pages that belong to no exported space are passed over: pages=%d", lost)
-
-
-_ADD_CONTENT = """
-    INSERT OR REPLACE INTO content VALUES (
-        :export, :content_id, :space_id, :class_name, :title, :parent_id, :position, :version,
-        :is_archived, :author, :created_at, :updated_at
-    )
-"""
-
-
-def _add_content(database: sqlite3.Connection, export: int, entity: Entity, zone: tzinfo) -> None:
-    values = entity.properties
-    status = values.get("contentStatus", "current").lower()
-    if "originalVersion" in values or status not in {"current", "archived"}:
-        return
-    if not entity.entity_id:
-        raise SourceError(f"The export has a {entity.class_name} without id. Make a new export.")
-    row = {
-        "export": export,
-        "content_id": entity.entity_id,
-        "space_id": values.get("space"),
-        "class_name": entity.class_name,
-        "title": " ".join(values.get("title", "").splitlines()).strip() or "Untitled",
-        "parent_id": values.get("parent"),
-        "position": _number(values.get("position")),
-        "version": _number(values.get("version")) or 1,
-        "is_archived": status == "archived",
-        "author": values.get("creator") or values.get("creatorName"),
-        "created_at": _time(values.get("creationDate"), zone),
-        "updated_at": _time(values.get("lastModificationDate"), zone),
-    }
-    database.execute(_ADD_CONTENT, row)
-
-
-def _number(text: str | None) -> int | None:
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return None
-
-
-def _time(text: str | None, zone: tzinfo) -> str | None:
-    try:
-        time = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        return None
-    return (time if time.tzinfo else time.replace(tzinfo=zone)).isoformat()
-
-
-_ADD_BODY = "INSERT INTO body VALUES (:export, :content_id, :body_type, :storage)"
-
-
-def _add_body(database: sqlite3.Connection, export: int, entity: Entity) -> None:
-    values = entity.properties
-    if entity.classes.get("content") in CONTENT_CLASSES:
-        row = {
-            "export": export,
-            "content_id": values["content"],
-            "body_type": values.get("bodyType", "").strip(),
-            "storage": values.get("body", ""),
-        }
-        database.execute(_ADD_BODY, row)
 
 
 _ADD_SPACE = "INSERT OR REPLACE INTO space VALUES (:export, :space_id, :key, :name)"

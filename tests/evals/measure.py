@@ -15,19 +15,24 @@ LEGS = {"vector": 1.0, "lexical": 0.0, "fused": None}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and the places, as (page id, heading), any of which answers it."""
+    """A question and the places, as (page id, heading), any of which answers it.
+
+    Where a comment or an attachment answers it, `links` has (page id, part of the URL that opens
+    it), and `answers` the page.
+    """
 
     id: str
     text: str
     language: str
     kind: str
     answers: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """Means over questions: whether a right page is among the first 5, 1/rank of the first right
-    page, and whether the passage shown for a right page among the first 5 is under a right heading.
+    page, and whether a passage shown for a right page among the first 5 is from the right place.
     """
 
     questions: int
@@ -37,7 +42,16 @@ class Score:
 
 
 def questions(folder: Path = FOLDER) -> list[Question]:
-    """All questions on the sample space."""
+    """The questions on the sample space that the bodies of its pages answer."""
+    return [question for question in _read(folder) if not question.links]
+
+
+def item_questions(folder: Path = FOLDER) -> list[Question]:
+    """The questions on the sample space that only its comments and attachments answer."""
+    return [question for question in _read(folder) if question.links]
+
+
+def _read(folder: Path) -> list[Question]:
     lines = [
         line
         for path in sorted(folder.glob("questions-*.jsonl"))
@@ -48,8 +62,15 @@ def questions(folder: Path = FOLDER) -> list[Question]:
 
 def _question(line: str) -> Question:
     entry = json.loads(line)
-    answers = tuple((answer["page_id"], answer["heading"]) for answer in entry["answers"])
-    return Question(entry["id"], entry["question"], entry["language"], entry["kind"], answers)
+    places = entry["answers"]
+    return Question(
+        id=entry["id"],
+        text=entry["question"],
+        language=entry["language"],
+        kind=entry["kind"],
+        answers=tuple((place["page_id"], place.get("heading", "")) for place in places),
+        links=tuple((place["page_id"], place["link"]) for place in places if "link" in place),
+    )
 
 
 async def ask(
@@ -66,7 +87,7 @@ async def ask(
 def score(answered: Sequence[tuple[Question, Sequence[Hit]]]) -> Score:
     """The measures over all questions."""
     ranks = [_rank(question, hits) for question, hits in answered]
-    headings = [_shows_heading(question, hits[:5]) for question, hits in answered]
+    headings = [_shows_place(question, hits[:5]) for question, hits in answered]
     count = len(answered)
     return Score(
         questions=count,
@@ -83,11 +104,17 @@ def _rank(question: Question, hits: Sequence[Hit]) -> int:
     return next(found, 0)
 
 
-def _shows_heading(question: Question, hits: Sequence[Hit]) -> bool:
-    shown = {
-        (hit.page.page_id, heading)
-        for hit in hits
-        for passage in hit.passages
+def _shows_place(question: Question, hits: Sequence[Hit]) -> bool:
+    shown = [(hit.page.page_id, passage) for hit in hits for passage in hit.passages]
+    if question.links:
+        return any(
+            page_id == right and link in passage.url
+            for page_id, passage in shown
+            for right, link in question.links
+        )
+    headings = {
+        (page_id, heading)
+        for page_id, passage in shown
         for heading in passage.heading_path or ("",)
     }
-    return any(answer in shown for answer in question.answers)
+    return any(answer in headings for answer in question.answers)

@@ -1,12 +1,14 @@
 """Writes small space exports, the way Confluence writes them, and reads what they give."""
 
+import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from index.errors import SourceError
 from index.records import Space
 from ingest.sources.export import ExportSource
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from ingest.sources.source import ItemSummary, PageSummary, SourceComment, SourcePage
 
 SITE = "https://example.atlassian.net/wiki"
 HEAD = (
@@ -20,6 +22,15 @@ def reference(name: str, class_name: str, entity_id: str, *, key: str = "id") ->
     return (
         f'<property name="{name}" class="{class_name}"><id name="{key}">{entity_id}</id></property>'
     )
+
+
+def collection(name: str, class_name: str, *entity_ids: str) -> str:
+    """A property that refers to several objects."""
+    members = "".join(
+        f'<element class="{class_name}"><id name="id">{entity_id}</id></element>'
+        for entity_id in entity_ids
+    )
+    return f'<collection name="{name}" class="java.util.Collection">{members}</collection>'
 
 
 def entity(
@@ -78,6 +89,67 @@ def page(content_id: str, title: str, storage: str = "<p>Text.</p>", **values: s
     return body(content_id, storage) + content(content_id, title, **values)
 
 
+def comment(
+    comment_id: str,
+    page_id: str,
+    storage: str = "<p>Why?</p>",
+    *references: str,
+    properties: Mapping[str, str] | None = None,
+    container: str = "Page",
+    **values: str,
+) -> str:
+    """A comment with its body and properties; further values override the usual ones."""
+    usual = {
+        "version": "1",
+        "contentStatus": "current",
+        "creationDate": "2024-03-03 12:00:00.000",
+        "lastModificationDate": "2024-03-03 12:00:00.000",
+    }
+    owner = reference("containerContent", container, page_id)
+    return (
+        body(comment_id, storage, class_name="Comment")
+        + entity("Comment", comment_id, usual | values, owner, *references)
+        + content_properties(comment_id, "Comment", properties or {})
+    )
+
+
+def inline(marker: str, selection: str, **properties: str) -> dict[str, str]:
+    """The properties of an inline comment."""
+    usual = {"inline-comment": "true", "inline-marker-ref": marker}
+    return usual | {"inline-original-selection": selection} | properties
+
+
+def attachment(
+    attachment_id: str,
+    page_id: str,
+    filename: str,
+    *references: str,
+    media_type: str = "text/plain",
+    size: int = 4,
+    **values: str,
+) -> str:
+    """An attachment with its properties; further values override the usual ones."""
+    usual = {"title": filename, "version": "1", "contentStatus": "current"}
+    owner = reference("containerContent", "Page", page_id)
+    properties = {"MEDIA_TYPE": media_type, "FILESIZE": str(size), "MINOR_EDIT": "true"}
+    return entity(
+        "Attachment", attachment_id, usual | values, owner, *references
+    ) + content_properties(attachment_id, "Attachment", properties)
+
+
+def content_properties(owner_id: str, class_name: str, properties: Mapping[str, str]) -> str:
+    """What is said of a comment or attachment besides its own fields."""
+    return "".join(
+        entity(
+            "ContentProperty",
+            f"8{owner_id}{number}",
+            {"name": name, ("longValue" if name == "FILESIZE" else "stringValue"): value},
+            reference("content", class_name, owner_id),
+        )
+        for number, (name, value) in enumerate(properties.items())
+    )
+
+
 def label(label_id: str, name: str, page_id: str, namespace: str = "global") -> str:
     """A label on a page."""
     return entity(
@@ -94,19 +166,33 @@ def user(key: str, **values: str) -> str:
     return entity("ConfluenceUserImpl", key, values, key="key")
 
 
-def write_folder(folder: Path, *objects: str, time_zone: str | None = None) -> Path:
-    """An unpacked export."""
+def write_folder(
+    folder: Path, *objects: str, files: Mapping[str, bytes] | None = None, **descriptor: str | None
+) -> Path:
+    """An unpacked export; `files` are those of attachments by page id, id and version."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "entities.xml").write_text(HEAD + "".join(objects) + TAIL, encoding="utf-8")
-    (folder / "exportDescriptor.properties").write_text(_descriptor(time_zone))
+    (folder / "exportDescriptor.properties").write_text(_descriptor(descriptor))
+    for name, content in (files or {}).items():
+        path = folder / "attachments" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return folder
 
 
-def write_zip(path: Path, *objects: str, inside: str = "", time_zone: str | None = None) -> Path:
+def write_zip(
+    path: Path,
+    *objects: str,
+    inside: str = "",
+    files: Mapping[str, bytes] | None = None,
+    **descriptor: str | None,
+) -> Path:
     """A zipped export, its files below `inside`."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{inside}exportDescriptor.properties", _descriptor(time_zone))
+        archive.writestr(f"{inside}exportDescriptor.properties", _descriptor(descriptor))
         archive.writestr(f"{inside}entities.xml", HEAD + "".join(objects) + TAIL)
+        for name, content in (files or {}).items():
+            archive.writestr(f"{inside}attachments/{name}", content)
     return path
 
 
@@ -123,10 +209,10 @@ def write_large(path: Path, objects: Iterable[str]) -> Path:
     return path
 
 
-def _descriptor(time_zone: str | None) -> str:
+def _descriptor(values: Mapping[str, str | None]) -> str:
+    names = {"time_zone": "timezoneId"}
     lines = ["#Tue Mar 05 08:00:00 UTC 2024", "exportType=space", "spaceKey=OPS"]
-    if time_zone is not None:
-        lines.append(f"timezoneId={time_zone}")
+    lines += [f"{names.get(key, key)}={value}" for key, value in values.items() if value]
     return "\n".join(lines) + "\n"
 
 
@@ -136,13 +222,14 @@ async def swept(source: ExportSource, space: Space | None = None) -> list[PageSu
     return [summary async for summary in source.sweep(space)]
 
 
-async def fetched(source: ExportSource) -> dict[str, SourcePage | FetchFailure]:
+async def fetched(source: ExportSource) -> dict[str, SourcePage | SourceError]:
     """All pages of the first space by id, or why they could not be read."""
-    first = (await source.spaces())[0]
-    answers: dict[str, SourcePage | FetchFailure] = {}
-    async for answer in source.fetch(first, await swept(source, first)):
-        is_failure = isinstance(answer, FetchFailure)
-        answers[answer.page_id if is_failure else answer.summary.page_id] = answer
+    answers: dict[str, SourcePage | SourceError] = {}
+    for summary in await swept(source):
+        try:
+            answers[summary.page_id] = await source.page(summary)
+        except SourceError as error:
+            answers[summary.page_id] = error
     return answers
 
 
@@ -152,3 +239,24 @@ async def only_page(path: Path) -> SourcePage:
         (answer,) = (await fetched(source)).values()
     assert isinstance(answer, SourcePage), answer
     return answer
+
+
+async def commented(source: ExportSource, page_id: str = "11") -> Sequence[SourceComment]:
+    """The comments of a page of the first space."""
+    (summary,) = [summary for summary in await swept(source) if summary.page_id == page_id]
+    return await source.comments(summary)
+
+
+async def listed(source: ExportSource) -> dict[str, ItemSummary]:
+    """The comments and attachments of all spaces by id."""
+    items = [item async for item in source.items(await source.spaces())]
+    by_id = {item.item_id: item for item in items}
+    assert len(by_id) == len(items)
+    return by_id
+
+
+async def downloaded(source: ExportSource, item: ItemSummary, limit: int = 1 << 20) -> bytes:
+    """The bytes of an attachment."""
+    file = io.BytesIO()
+    await source.download(item, file, limit)
+    return file.getvalue()

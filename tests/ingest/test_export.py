@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import pytest
 from index.errors import ConfigurationError
 from index.records import ContentType, Space, State
 from ingest.sources.export import ExportSource, exported_site_url
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from ingest.sources.http import NotVisible, UnexpectedAnswer
+from ingest.sources.source import Deployment, PageSummary, SourcePage
 from tests.ingest.exports import (
     SITE,
     body,
+    collection,
+    comment,
     content,
+    entity,
     fetched,
     label,
     only_page,
@@ -40,8 +45,8 @@ async def test_a_zip_is_read_like_the_folder_it_would_unpack_to(
     tmp_path: Path, inside: str
 ) -> None:
     objects = (OPS, page("11", "Runbook", "<p>Restart it.</p>", position="3", version="4"))
-    folder = write_folder(tmp_path / "unpacked", *objects)
-    archive = write_zip(tmp_path / "export.zip", *objects, inside=inside)
+    folder = write_folder(tmp_path / "unpacked", *objects, source="cloud")
+    archive = write_zip(tmp_path / "export.zip", *objects, inside=inside, source="cloud")
 
     from_folder, from_zip = await only_page(folder), await only_page(archive)
 
@@ -50,12 +55,14 @@ async def test_a_zip_is_read_like_the_folder_it_would_unpack_to(
         summary=PageSummary(
             page_id="11",
             content_type=ContentType.PAGE,
+            space_key="OPS",
             title="Runbook",
             url=f"{SITE}/spaces/OPS/pages/11/Runbook",
             version=4,
             state=State.LIVE,
             parent_id=None,
             position=3,
+            labels=(),
         ),
         storage="<p>Restart it.</p>",
         labels=(),
@@ -126,7 +133,7 @@ async def test_pages_come_with_parent_labels_and_author(tmp_path: Path) -> None:
 
     assert isinstance(answer, SourcePage)
     assert answer.summary.parent_id == "11"
-    assert answer.labels == ("alpha", "on-call")
+    assert answer.labels == answer.summary.labels == ("alpha", "on-call")
     assert answer.author == "ab12"
     assert answer.storage == ""
 
@@ -210,8 +217,8 @@ async def test_a_body_in_another_format_is_a_failure_of_its_page_only(
 
     assert isinstance(answers["12"], SourcePage)
     failure = answers["11"]
-    assert isinstance(failure, FetchFailure)
-    assert reason in str(failure.error)
+    assert isinstance(failure, UnexpectedAnswer)
+    assert reason in str(failure)
 
 
 async def test_storage_format_is_taken_where_there_are_several_bodies(tmp_path: Path) -> None:
@@ -228,8 +235,8 @@ async def test_a_page_without_body_is_a_failure(tmp_path: Path) -> None:
     async with ExportSource(path, SITE) as source:
         answer = (await fetched(source))["11"]
 
-    assert isinstance(answer, FetchFailure)
-    assert "no body" in str(answer.error)
+    assert isinstance(answer, UnexpectedAnswer)
+    assert "no body" in str(answer)
 
 
 async def test_users_are_known_by_key_name_and_account_id(tmp_path: Path) -> None:
@@ -264,17 +271,83 @@ async def test_large_spaces_are_listed_completely_and_once(tmp_path: Path) -> No
     assert set(ids) == {str(n) for n in range(1, 1203)}
 
 
-async def test_a_page_that_is_not_in_the_export_is_a_failure(tmp_path: Path) -> None:
+async def test_a_page_that_is_not_in_the_export_is_gone(tmp_path: Path) -> None:
     async with ExportSource(write_folder(tmp_path, OPS, page("11", "Runbook")), SITE) as source:
-        (ops,) = await source.spaces()
         (known,) = await swept(source)
-        elsewhere = Space("HR", "People", "")
+        for unknown in (replace(known, space_key="HR"), replace(known, page_id="12")):
+            with pytest.raises(NotVisible, match="not in the exported space"):
+                await source.page(unknown)
+            with pytest.raises(NotVisible, match="not in the exported space"):
+                await source.comments(unknown)
 
-        answers = [answer async for answer in source.fetch(elsewhere, [known])]
-        good = [answer async for answer in source.fetch(ops, [known])]
+        shown = await source.still_shown(["11", "12", "13"])
 
-    assert isinstance(answers[0], FetchFailure)
-    assert isinstance(good[0], SourcePage)
+    assert shown == {"11": "OPS"}
+
+
+async def test_an_export_tells_of_no_changes(tmp_path: Path) -> None:
+    async with ExportSource(write_folder(tmp_path, OPS, page("11", "Runbook")), SITE) as source:
+        since = datetime(2000, 1, 1, tzinfo=UTC)
+        (ops,) = await source.spaces()
+
+        assert [page async for page in source.changed_pages(since)] == []
+        assert [item async for item in source.changed_items(since)] == []
+        assert [labels async for labels in source.labels(ops)] == []
+
+
+async def test_bodies_are_found_however_versions_link_them(tmp_path: Path) -> None:
+    path = write_folder(
+        tmp_path,
+        OPS,
+        content("11", "Eight") + body("11", "<p>8</p>", class_name="ContentEntityObject"),
+        content("12", "Five", collection("bodyContents", "BodyContent", "912")),
+        entity("BodyContent", "912", {"body": "<p>5</p>", "bodyType": "2"}),
+        content("13", "Empty") + body("13", "", body_type=None),
+        body("12", "{}", class_name="CustomContentEntityObject"),
+    )
+
+    async with ExportSource(path, SITE) as source:
+        answers = await fetched(source)
+
+    assert {
+        page_id: answer.storage if isinstance(answer, SourcePage) else answer
+        for page_id, answer in answers.items()
+    } == {"11": "<p>8</p>", "12": "<p>5</p>", "13": ""}
+
+
+@pytest.mark.parametrize(
+    ("told", "site_url", "expected"),
+    [
+        ("cloud", "https://wiki.example.com", Deployment.CLOUD),
+        ("server", SITE, Deployment.DATACENTER),
+        (None, SITE, Deployment.CLOUD),
+        (None, "https://wiki.example.com", Deployment.DATACENTER),
+        ("moon", "https://wiki.example.com", Deployment.DATACENTER),
+    ],
+)
+async def test_the_kind_of_confluence_is_told_by_the_descriptor_else_by_the_url(
+    tmp_path: Path, told: str | None, site_url: str, expected: Deployment
+) -> None:
+    path = write_zip(tmp_path / "e.zip", OPS, source=told)
+
+    async with ExportSource(path, site_url) as source:
+        before = source.deployment
+        await source.spaces()
+
+        assert before is source.deployment is expected
+
+
+async def test_links_to_a_data_center_are_of_its_own_kind(tmp_path: Path) -> None:
+    site = "https://wiki.example.com/confluence"
+    post = content("41", "News", class_name="BlogPost") + body("41", "", class_name="BlogPost")
+    path = write_folder(tmp_path, OPS, page("11", "Runbook"), post, source="server")
+
+    async with ExportSource(path, site) as source:
+        (ops,) = await source.spaces()
+        urls = [summary.url for summary in await swept(source)]
+
+    assert ops.url == f"{site}/display/OPS"
+    assert urls == [f"{site}/pages/viewpage.action?pageId={page_id}" for page_id in ("11", "41")]
 
 
 async def test_an_attachment_opens_at_its_page(tmp_path: Path) -> None:
@@ -312,9 +385,10 @@ async def main():
     async with ExportSource(Path(sys.argv[1]), "https://example.com") as source:
         pages = characters = 0
         for space in await source.spaces():
-            summaries = [summary async for summary in source.sweep(space)]
-            async for page in source.fetch(space, summaries):
-                pages, characters = pages + 1, characters + len(page.storage)
+            async for summary in source.sweep(space):
+                page = await source.page(summary)
+                (comment,) = await source.comments(summary)
+                pages, characters = pages + 1, characters + len(page.storage + comment.storage)
     print(pages, characters, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 asyncio.run(main())
@@ -329,6 +403,7 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
         yield OPS
         for number in range(2000):
             yield page(str(number), f"Page {number}", text)
+            yield comment(f"7{number:05}", str(number), text)
 
     path = write_large(tmp_path / "large.zip", objects())
     run = subprocess.run(
@@ -336,20 +411,5 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
     )
     pages, characters, grown_kib = map(int, run.stdout.split())
 
-    assert (pages, characters) == (2000, 2000 * len(text))
+    assert (pages, characters) == (2000, 4000 * len(text))
     assert grown_kib < 30_000 < characters / 1024
-
-
-@pytest.mark.skipif(not any(SAMPLE_SPACE.glob("*/entities.xml")), reason="no sample space")
-async def test_the_sample_space_is_read_without_failure() -> None:
-    async with ExportSource(SAMPLE_SPACE, SITE) as source:
-        spaces = await source.spaces()
-        answers = [
-            answer
-            for item in spaces
-            async for answer in source.fetch(item, await swept(source, item))
-        ]
-
-    assert spaces
-    assert answers
-    assert [answer for answer in answers if isinstance(answer, FetchFailure)] == []
