@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from index.errors import BadRequest, ConfigurationError, ConfluenceMcpError
 
 if TYPE_CHECKING:
-    from ingest.report import Report
+    from index.database import Database
     from ingest.schedule import Schedule
 
 logger = logging.getLogger("confluence_mcp")
@@ -114,42 +114,64 @@ def ingest(options: argparse.Namespace) -> int:
 
 
 async def _ingest_when_due(options: argparse.Namespace, schedule: "Schedule") -> int:
+    from index.database import Database
+    from index.hints import waiting
     from ingest.schedule import keep_running
     from ingest.settings import IngestSettings, source_from
 
     # Wrong settings are told now, not at two in the morning.
-    async with source_from(IngestSettings.load(), options.export):
+    settings = IngestSettings.load()
+    async with source_from(settings, options.export):
         pass
-    await keep_running(lambda: _ingest_once(options), schedule)
+    async with (
+        Database.open(settings, application_name="confluence-mcp ingest") as database,
+        waiting(database) as wait,
+    ):
+        await keep_running(
+            lambda: _ingest_once(options, may_be_quick=True),
+            schedule,
+            run_hinted=lambda: _ingest_hinted(options, database),
+            wait=wait,
+        )
     return DONE
 
 
-async def _ingest_once(options: argparse.Namespace) -> int:
+async def _ingest_hinted(options: argparse.Namespace, database: "Database") -> int:
+    from index.hints import forget, noted
+
+    page_ids, until = await noted(database)
+    try:
+        return await _ingest_once(options, may_be_quick=True, hinted=page_ids)
+    finally:  # what this run could not do is left to the next one that is due
+        await forget(database, until)
+
+
+async def _ingest_once(
+    options: argparse.Namespace,
+    *,
+    may_be_quick: bool = False,
+    hinted: frozenset[str] = frozenset(),
+) -> int:
+    from ingest.progress import shown_progress
     from ingest.run import ingest_once
-    from ingest.settings import IngestSettings, SpaceFilter, source_from
+    from ingest.settings import IngestSettings, source_from
+    from ingest.sync import Plan
 
     settings = IngestSettings.load()
-    only = frozenset(key.strip().lower() for key in options.space or ())
+    plan = Plan.of(
+        settings,
+        only=frozenset(options.space or ()),
+        full=options.full,
+        quick=may_be_quick,
+        hinted=hinted,
+    )
     async with source_from(settings, options.export) as source:
-        report = await ingest_once(
-            settings,
-            source,
-            space_filter=SpaceFilter(only, frozenset()) if only else settings.space_filter,
-            full=options.full,
-            is_partial=bool(only),
-            progress=_log_progress,
-        )
+        with shown_progress() as progress:
+            report = await ingest_once(settings, source, plan, progress=progress)
     print(json.dumps(report.to_json()) if options.json else report.summary(), flush=True)
     for problem in report.problems:
         print(problem, file=sys.stderr)
     return DONE if report.succeeded else FAILED
-
-
-def _log_progress(report: "Report") -> None:
-    logger.info(
-        "pages=%d stored=%d embedded=%d failed=%d",
-        report.pages, report.stored, report.embedded, report.failed,
-    )  # fmt: skip
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,9 @@ from index.settings import IndexSettings
 from index.store import other_sites
 from ingest.report import Report
 from ingest.run import ingest_once
-from ingest.settings import SAMPLE_SITE, SAMPLE_SPACE, SpaceFilter
+from ingest.settings import SAMPLE_SITE, SAMPLE_SPACE
 from ingest.sources.export import ExportSource
+from ingest.sync import Plan
 from server.client_configs import Launch, claude_desktop, cursor, vscode
 from server.results import AnswerCitation, AnswerResult
 from server.settings import ServerSettings
@@ -63,9 +64,8 @@ async def _settings() -> ServerSettings:
 
 async def _take_in(settings: IndexSettings) -> Report:
     print(f"Taking it into the index in {settings.confluence_mcp_home}", flush=True)
-    everything = SpaceFilter(frozenset(), frozenset())
     async with ExportSource(SAMPLE_SPACE, SAMPLE_SITE) as source:
-        return await ingest_once(settings, source, space_filter=everything, progress=_progress())
+        return await ingest_once(settings, source, Plan(), progress=_progress())
 
 
 def _progress() -> Callable[[Report], None]:

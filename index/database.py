@@ -29,6 +29,7 @@ _SESSION: Mapping[str, str] = {
     "jit": "off",
     "work_mem": "64MB",
 }
+_KEEPALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _SET = """
 SELECT set_config(name, value, false)
   FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
@@ -45,6 +46,14 @@ class Database:
     """
 
     pool: Pool
+    conninfo: Conninfo
+
+    async def connect(self) -> psycopg.AsyncConnection:
+        """A connection outside the pool, in autocommit mode, to listen on; raises DatabaseError.
+
+        One whose network went silent fails within a minute.
+        """
+        return await connect(make_conninfo(await self.conninfo(), **_KEEPALIVE))
 
     @classmethod
     @asynccontextmanager
@@ -74,7 +83,7 @@ class Database:
             conninfo = _named(source, application_name)
             pool = _pool(conninfo, session, name=application_name, size=max_connections)
             async with pool:
-                yield cls(pool)
+                yield cls(pool, conninfo)
 
 
 @asynccontextmanager

@@ -1,31 +1,33 @@
 """One page into the index, inside the caller's transaction."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from pgvector import HalfVector
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from index.chunk_write import STORED_CHUNKS, ChunkWrite, StoredChunk, compare, configurations_of
 from index.embeddings import Vector
-from index.language import clean, configuration_of
+from index.errors import NotFound
+from index.language import clean
 from index.models import EmbeddingModel
-from index.records import Chunk, Heading, Page, Unreadable, chunk_hash, passage_text
-from index.terms import bm25_weights, term_counts
+from index.records import Attachment, Chunk, ChunkKind, Comment, Heading, Page, Unreadable
 
 # Its lock on the row makes a second writer of the same page wait, and then see what was written.
 UPSERT_PAGE = """
 INSERT INTO page (
     site_id, space_id, page_id, content_type, state, title, url, version, ancestors, position,
-    labels, author, created_at, updated_at, language, markdown, outline, unreadable, chunk_count,
-    recipe
+    labels, author, created_at, updated_at, language, markdown, outline, unreadable, recipe,
+    chunk_count, comment_chunks, attachment_chunks, hidden_at
 ) VALUES (
     %(site_id)s, %(space_id)s, %(page_id)s, %(content_type)s, %(state)s, %(title)s, %(url)s,
     %(version)s, %(ancestors)s, %(position)s, %(labels)s, %(author)s, %(created_at)s,
-    %(updated_at)s, %(language)s, %(markdown)s, %(outline)s, %(unreadable)s, %(chunk_count)s,
-    %(recipe)s
+    %(updated_at)s, %(language)s, %(markdown)s, %(outline)s, %(unreadable)s, %(recipe)s,
+    %(chunk_count)s, %(comment_chunks)s, %(attachment_chunks)s,
+    CASE WHEN %(state)s = 'tombstoned' THEN now() END
 )
 ON CONFLICT (site_id, page_id) DO UPDATE SET
     space_id = excluded.space_id, content_type = excluded.content_type, state = excluded.state,
@@ -33,65 +35,124 @@ ON CONFLICT (site_id, page_id) DO UPDATE SET
     ancestors = excluded.ancestors, position = excluded.position, labels = excluded.labels,
     author = excluded.author, created_at = excluded.created_at, updated_at = excluded.updated_at,
     language = excluded.language, markdown = excluded.markdown, outline = excluded.outline,
-    unreadable = excluded.unreadable, chunk_count = excluded.chunk_count,
-    recipe = excluded.recipe, stored_at = now()
-RETURNING page_ref
+    unreadable = excluded.unreadable, recipe = excluded.recipe, stored_at = now(),
+    hidden_at = CASE WHEN excluded.state = 'tombstoned'
+                THEN coalesce(page.hidden_at, excluded.hidden_at) END
+RETURNING page_ref, space_id, language, chunk_count, comment_chunks, attachment_chunks
 """
-STORED_CHUNKS = """
-SELECT chunk_id, text_hash FROM chunk WHERE page_ref = %(page_ref)s AND kind = 'body'
-ORDER BY position
+LOCK_PAGE = """
+SELECT page_ref, space_id, language, chunk_count, comment_chunks, attachment_chunks FROM page
+WHERE site_id = %(site_id)s AND page_id = %(page_id)s FOR NO KEY UPDATE
 """
-FORGET_TERMS = """
-INSERT INTO term_change (term_ids, delta)
-SELECT 0 || term_ids, -1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
+COUNT_CHUNKS = """
+UPDATE page
+SET chunk_count = %(chunk_count)s, comment_chunks = %(comment_chunks)s,
+    attachment_chunks = %(attachment_chunks)s
+WHERE page_ref = %(page_ref)s
 """
-FORGET_CHUNKS = "DELETE FROM chunk WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])"
-PLACE_CHUNKS = """
-UPDATE chunk SET position = kept.position, anchor = kept.anchor
-FROM jsonb_to_recordset(%(chunks)s) AS kept (chunk_id bigint, position int, anchor text)
-WHERE chunk.chunk_id = kept.chunk_id
+FORGET_COMMENTS = """
+DELETE FROM comment WHERE page_ref = %(page_ref)s AND comment_id <> ALL(%(ids)s::text[])
 """
-ADD_CHUNKS = """
-INSERT INTO chunk (page_ref, position, heading_path, anchor, body, text_hash)
-SELECT %(page_ref)s, position, heading_path, anchor, body, decode(text_hash, 'hex')
-FROM jsonb_to_recordset(%(chunks)s)
-     AS new (position int, heading_path text[], anchor text, body text, text_hash text)
-RETURNING chunk_id, position
+ADD_COMMENTS = """
+INSERT INTO comment (
+    page_ref, comment_id, parent_id, selection, resolution, author, created_at, version, url,
+    markdown)
+SELECT %(page_ref)s, comment_id, parent_id, selection, resolution, author, created_at, version, url,
+       markdown
+FROM jsonb_to_recordset(%(comments)s) AS given (
+    comment_id text, parent_id text, selection text, resolution text, author text,
+    created_at timestamptz, version int, url text, markdown text)
+ON CONFLICT (page_ref, comment_id) DO UPDATE SET
+    parent_id = excluded.parent_id, selection = excluded.selection,
+    resolution = excluded.resolution, author = excluded.author, created_at = excluded.created_at,
+    version = excluded.version, url = excluded.url, markdown = excluded.markdown
+WHERE comment IS DISTINCT FROM excluded
 """
-COPY_TERMS = """
-COPY chunk_term (chunk_id, page_ref, space_id, term_ids, weights) FROM STDIN (FORMAT BINARY)
+FORGET_ATTACHMENTS = """
+DELETE FROM attachment WHERE page_ref = %(page_ref)s AND attachment_id <> ALL(%(ids)s::text[])
 """
-ADD_TERM_CHANGES = """
-INSERT INTO term_change (term_ids, delta)
-SELECT 0 || term_ids, 1 FROM chunk_term WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
+ADD_ATTACHMENTS = """
+INSERT INTO attachment (
+    page_ref, attachment_id, filename, media_type, size, version, url, markdown, unreadable, recipe)
+SELECT %(page_ref)s, attachment_id, filename, media_type, size, version, url, markdown, unreadable,
+       recipe
+FROM jsonb_to_recordset(%(attachments)s) AS given (
+    attachment_id text, filename text, media_type text, size bigint, version int, url text,
+    markdown text, unreadable text, recipe int)
+ON CONFLICT (page_ref, attachment_id) DO UPDATE SET
+    filename = excluded.filename, media_type = excluded.media_type, size = excluded.size,
+    version = excluded.version, url = excluded.url, markdown = excluded.markdown,
+    unreadable = excluded.unreadable, recipe = excluded.recipe
+WHERE attachment IS DISTINCT FROM excluded
 """
-ADD_CONFIGURATION = """
-INSERT INTO search_configuration (name) VALUES (%(configuration)s) ON CONFLICT DO NOTHING
+# A crash of the database server may take the pages of the last moment, whole and in their order,
+# and the next sweep sees that they lack. Whoever listens tells the clients that watch the page.
+FINISH = """
+WITH forgotten AS (
+    DELETE FROM page_failure WHERE site_id = %(site_id)s AND page_id = %(page_id)s
+)
+SELECT set_config('synchronous_commit', 'off', true),
+       pg_notify('confluence_mcp_page', %(page_id)s::text)
 """
-MOVE_TERMS = """
-UPDATE chunk_term SET space_id = %(space_id)s
-WHERE page_ref = %(page_ref)s AND space_id <> %(space_id)s
-"""
-FORGET_FAILURE = "DELETE FROM page_failure WHERE site_id = %(site_id)s AND page_id = %(page_id)s"
-COPY_VECTORS = sql.SQL("COPY {} (chunk_id, page_ref, embedding) FROM STDIN (FORMAT BINARY)")
-ADD_BITS = sql.SQL("""
-INSERT INTO {bits} (chunk_id, page_ref, space_id, bits)
-SELECT chunk_id, page_ref, space_id, binary_quantize(embedding)::bit({dimension})
-FROM {vectors} JOIN page USING (page_ref) WHERE chunk_id = ANY(%(chunk_ids)s::bigint[])
-""")
-MOVE_BITS = sql.SQL("""
-UPDATE {} SET space_id = %(space_id)s WHERE page_ref = %(page_ref)s AND space_id <> %(space_id)s
-""")
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    chunk_id: int
-    text_hash: bytes
+class PageUpdate:
+    """What is new about one page; parts that are None or empty stay as they are stored.
+
+    `title` is the page's, also where only other parts are given, since it is part of the text of
+    all its chunks: after a new title every part must be given anew.
+    """
+
+    page_id: str
+    title: str
+    page: Page | None
+    """Facts and body."""
+    comments: Sequence[Comment] | None
+    """All that the page has now."""
+    attachments: Sequence[Attachment]
+    """Those that were read anew."""
+    kept_attachments: frozenset[str] | None
+    """Ids of those that stay besides; others go. None: none goes."""
+    chunks: Sequence[Chunk]
+    """Of the parts given: body, comments, the attachments read anew."""
+
+    def __post_init__(self) -> None:
+        for chunk in self.chunks:
+            is_read = chunk.kind is not ChunkKind.ATTACHMENT or chunk.item_id in self._read_anew
+            if not (is_read and self.replaces(chunk.kind, chunk.item_id)):
+                raise ValueError(
+                    f"page_id={self.page_id}: a chunk of {chunk.kind} {chunk.item_id}, not given"
+                )
+
+    def replaces(self, kind: str, item_id: str) -> bool:
+        """Whether stored chunks of this part or item give way to those of the update."""
+        if kind == ChunkKind.BODY:
+            return self.page is not None
+        if kind == ChunkKind.COMMENT:
+            return self.comments is not None
+        return item_id in self._read_anew or not self._stays(item_id)
+
+    @property
+    def _read_anew(self) -> set[str]:
+        return {attachment.attachment_id for attachment in self.attachments}
+
+    def _stays(self, attachment_id: str) -> bool:
+        return self.kept_attachments is None or attachment_id in self.kept_attachments
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    page_ref: int
+    space_id: int
+    language: str
+    chunk_count: int
+    comment_chunks: int
+    attachment_chunks: int
 
 
 class PageWrite:
-    """Replaces one page; the caller commits."""
+    """Brings one page up to date; the caller commits. Made for a connection in pipeline mode."""
 
     def __init__(
         self,
@@ -105,146 +166,113 @@ class PageWrite:
         self._site_id = site_id
         self._space_id = space_id
 
-    async def replace(
-        self, page: Page, chunks: Sequence[Chunk], vectors: Mapping[bytes, Vector], recipe: int
-    ) -> None:
-        """Stores the page row, then only those chunks whose text is new to the page."""
-        page_ref = await self._upsert(page, len(chunks), recipe)
-        kept, new, gone = _compare(await self._stored(page_ref), page.title, chunks)
-        await self._forget(gone)
-        await self._place(kept)
-        added = await self._add_chunks(page_ref, page.title, new)
-        await self._add_terms(page_ref, page, added)
-        await self._add_vectors(page_ref, page.title, added, vectors)
-        await self._move(page_ref)
-        key = {"site_id": self._site_id, "page_id": page.page_id}
-        await self._connection.execute(FORGET_FAILURE, key)
+    async def write(self, update: PageUpdate, vectors: Mapping[bytes, Vector], recipe: int) -> None:
+        """Stores the parts given, and of their chunks only those whose text is new."""
+        key = {"site_id": self._site_id, "page_id": update.page_id}
+        asked = await self._take(update, recipe)
+        all_chunks = self._connection.cursor(row_factory=class_row(StoredChunk))
+        await all_chunks.execute(STORED_CHUNKS, key)
+        row = await asked.fetchone()
+        if row is None:
+            raise NotFound(f"No page {update.page_id} in the index: write it with its body first.")
+        stored = await all_chunks.fetchall()
+        await self._write_chunks(row, stored, update, vectors)
+        await self._write_comments(row.page_ref, update)
+        await self._write_attachments(row.page_ref, update)
+        await self._connection.execute(FINISH, key)
 
-    async def _upsert(self, page: Page, chunk_count: int, recipe: int) -> int:
-        values = {
-            "site_id": self._site_id,
-            "space_id": self._space_id,
-            "page_id": page.page_id,
-            "content_type": page.content_type,
-            "state": page.state,
-            "title": clean(page.title),
-            "url": clean(page.url),
-            "version": page.version,
-            "ancestors": list(page.ancestors),
-            "position": page.position,
-            "labels": [clean(label) for label in page.labels],
-            "author": clean(page.author) if page.author else None,
-            "created_at": page.created_at,
-            "updated_at": page.updated_at,
-            "language": page.language,
-            "markdown": clean(page.markdown),
-            "outline": _json(page.outline),
-            "unreadable": _json(page.unreadable),
-            "chunk_count": chunk_count,
-            "recipe": recipe,
-        }
-        row = await (await self._connection.execute(UPSERT_PAGE, values)).fetchone()
-        assert row is not None
-        return row[0]
+    async def _take(self, update: PageUpdate, recipe: int) -> AsyncCursor[_Row]:
+        """Writes the row of the page where it is given, and holds it."""
+        cursor = self._connection.cursor(row_factory=class_row(_Row))
+        key = {"site_id": self._site_id, "page_id": update.page_id}
+        if update.page is None:
+            return await cursor.execute(LOCK_PAGE, key)
+        facts = _page_row(update.page) | _counts(update.chunks)
+        facts |= {"space_id": self._space_id, "recipe": recipe}
+        return await cursor.execute(UPSERT_PAGE, facts | key)
 
-    async def _stored(self, page_ref: int) -> list[_Stored]:
-        async with self._connection.cursor(row_factory=class_row(_Stored)) as cursor:
-            await cursor.execute(STORED_CHUNKS, {"page_ref": page_ref})
-            return await cursor.fetchall()
-
-    async def _forget(self, gone: Collection[int]) -> None:
-        if gone:
-            await self._connection.execute(FORGET_TERMS, {"chunk_ids": list(gone)})
-            await self._connection.execute(FORGET_CHUNKS, {"chunk_ids": list(gone)})
-
-    async def _place(self, kept: Mapping[int, Chunk]) -> None:
-        places = [
-            {"chunk_id": chunk_id, "position": chunk.position, "anchor": clean(chunk.anchor)}
-            for chunk_id, chunk in kept.items()
-        ]
-        await self._connection.execute(PLACE_CHUNKS, {"chunks": Jsonb(places)})
-
-    async def _add_chunks(
-        self, page_ref: int, title: str, new: Sequence[Chunk]
-    ) -> dict[int, Chunk]:
-        rows = [
-            {
-                "position": chunk.position,
-                "heading_path": [clean(heading) for heading in chunk.heading_path],
-                "anchor": clean(chunk.anchor),
-                "body": clean(chunk.body),
-                "text_hash": chunk_hash(title, chunk).hex(),
-            }
-            for chunk in new
-        ]
-        values = {"page_ref": page_ref, "chunks": Jsonb(rows)}
-        by_position = {chunk.position: chunk for chunk in new}
-        result = await self._connection.execute(ADD_CHUNKS, values)
-        return {chunk_id: by_position[position] async for chunk_id, position in result}
-
-    async def _add_terms(self, page_ref: int, page: Page, added: Mapping[int, Chunk]) -> None:
-        configuration = configuration_of(page.language)
-        texts = [
-            passage_text(page.title, chunk.heading_path, chunk.body) for chunk in added.values()
-        ]
-        counts = await term_counts(self._connection, configuration, texts)
-        async with self._connection.cursor() as cursor, cursor.copy(COPY_TERMS) as copy:
-            copy.set_types(["int8", "int8", "int4", "int4[]", "sparsevec"])
-            for chunk_id, terms in zip(added, counts, strict=True):
-                row = (chunk_id, page_ref, self._space_id, sorted(terms), bm25_weights(terms))
-                await copy.write_row(row)
-        await self._connection.execute(ADD_TERM_CHANGES, {"chunk_ids": list(added)})
-        await self._connection.execute(ADD_CONFIGURATION, {"configuration": configuration})
-
-    async def _add_vectors(
+    async def _write_chunks(
         self,
-        page_ref: int,
-        title: str,
-        added: Mapping[int, Chunk],
+        row: _Row,
+        stored: Sequence[StoredChunk],
+        update: PageUpdate,
         vectors: Mapping[bytes, Vector],
     ) -> None:
-        model = self._model
-        copy_vectors = COPY_VECTORS.format(model.vectors)
-        async with self._connection.cursor() as cursor, cursor.copy(copy_vectors) as copy:
-            copy.set_types(["int8", "int8", "halfvec"])
-            for chunk_id, chunk in added.items():
-                vector = HalfVector(vectors[chunk_hash(title, chunk)])
-                await copy.write_row((chunk_id, page_ref, vector))
-        add_bits = ADD_BITS.format(
-            bits=model.bits, vectors=model.vectors, dimension=sql.Literal(model.dimension)
+        old = [chunk for chunk in stored if update.replaces(chunk.kind, chunk.item_id)]
+        changes = compare(old, update.title, update.chunks)
+        write = ChunkWrite(
+            self._connection, self._model, page_ref=row.page_ref, space_id=row.space_id
         )
-        await self._connection.execute(add_bits, {"chunk_ids": list(added)})
+        await write.forget(changes.gone)
+        await write.place(changes.placed)
+        if changes.new:
+            configurations = configurations_of(update.chunks, row.language)
+            await write.add(update.title, changes.new, vectors, configurations)
+        if any(chunk.space_id != row.space_id for chunk in stored):
+            await write.move()
+        rest = [chunk for chunk in stored if not update.replaces(chunk.kind, chunk.item_id)]
+        counted = asdict(row) | _counts([*rest, *update.chunks])
+        if counted != asdict(row):
+            await self._connection.execute(COUNT_CHUNKS, counted)
 
-    async def _move(self, page_ref: int) -> None:
-        """Follows a page into another space."""
-        values = {"page_ref": page_ref, "space_id": self._space_id}
-        await self._connection.execute(MOVE_TERMS, values)
-        await self._connection.execute(MOVE_BITS.format(self._model.bits), values)
+    async def _write_comments(self, page_ref: int, update: PageUpdate) -> None:
+        if update.comments is None:
+            return
+        comments = {comment.comment_id: comment for comment in update.comments}
+        values = {"page_ref": page_ref, "ids": [clean(comment_id) for comment_id in comments]}
+        await self._connection.execute(FORGET_COMMENTS, values)
+        if comments:
+            values = {"page_ref": page_ref, "comments": _json(list(comments.values()))}
+            await self._connection.execute(ADD_COMMENTS, values)
+
+    async def _write_attachments(self, page_ref: int, update: PageUpdate) -> None:
+        attachments = {attachment.attachment_id: attachment for attachment in update.attachments}
+        if update.kept_attachments is not None:
+            ids = sorted(update.kept_attachments.union(attachments))
+            values = {"page_ref": page_ref, "ids": ids}
+            await self._connection.execute(FORGET_ATTACHMENTS, values)
+        if attachments:
+            values = {"page_ref": page_ref, "attachments": _json(list(attachments.values()))}
+            await self._connection.execute(ADD_ATTACHMENTS, values)
 
 
-def _json(items: Sequence[Heading] | Sequence[Unreadable]) -> Jsonb:
+def _page_row(page: Page) -> dict[str, object]:
+    return {
+        "content_type": page.content_type,
+        "state": page.state,
+        "title": clean(page.title),
+        "url": clean(page.url),
+        "version": page.version,
+        "ancestors": list(page.ancestors),
+        "position": page.position,
+        "labels": [clean(label) for label in page.labels],
+        "author": clean(page.author) if page.author else None,
+        "created_at": page.created_at,
+        "updated_at": page.updated_at,
+        "language": page.language,
+        "markdown": clean(page.markdown),
+        "outline": _json(page.outline),
+        "unreadable": _json(page.unreadable),
+    }
+
+
+def _counts(chunks: Sequence[Chunk | StoredChunk]) -> dict[str, int]:
+    kinds = Counter(str(chunk.kind) for chunk in chunks)
+    return {
+        "chunk_count": kinds.total(),
+        "comment_chunks": kinds[ChunkKind.COMMENT],
+        "attachment_chunks": kinds[ChunkKind.ATTACHMENT],
+    }
+
+
+def _json(items: Sequence[Heading | Unreadable | Comment | Attachment]) -> Jsonb:
     """The items as JSON that Postgres can store: it takes no NUL and no half a surrogate pair."""
     return Jsonb(
-        [
-            {name: clean(value) if isinstance(value, str) else value for name, value in fields}
-            for fields in (asdict(item).items() for item in items)
-        ]
+        [{name: _storable(value) for name, value in asdict(item).items()} for item in items]
     )
 
 
-def _compare(
-    stored: Sequence[_Stored], title: str, chunks: Sequence[Chunk]
-) -> tuple[dict[int, Chunk], list[Chunk], list[int]]:
-    """Which stored chunks stay (by id), which chunks are new, which stored ones go."""
-    free: defaultdict[bytes, list[int]] = defaultdict(list)
-    for row in stored:
-        free[bytes(row.text_hash)].append(row.chunk_id)
-    kept: dict[int, Chunk] = {}
-    new: list[Chunk] = []
-    for chunk in chunks:
-        same = free[chunk_hash(title, chunk)]
-        if same:
-            kept[same.pop(0)] = chunk
-        else:
-            new.append(chunk)
-    return kept, new, [chunk_id for rest in free.values() for chunk_id in rest]
+def _storable(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return clean(value) if isinstance(value, str) else value

@@ -1,9 +1,10 @@
 """Reading whole pages: by id, by title, with their place in the tree."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import LiteralString, TypedDict
+from typing import LiteralString, TypedDict, TypeVar
 
 import psycopg
 import psycopg_pool
@@ -13,25 +14,60 @@ from psycopg.rows import TupleRow, class_row
 from index.database import Database
 from index.errors import NotFound
 from index.language import clean
-from index.records import ContentType, Heading, State, Unreadable
+from index.records import Attachment, Comment, ContentType, Heading, State, Unreadable
 from index.results import PageInfo, PageLink, StoredPage
 
+Row = TypeVar("Row")
+
 PAGE = """
-SELECT page.site_id, page_id, title, page.url, space.key AS space_key, content_type, version, state,
-       author, updated_at, labels, created_at, markdown, outline, unreadable, ancestors
+SELECT page_ref, page.site_id, page_id, title, page.url, space.key AS space_key, content_type,
+       version, state, author, updated_at, labels, created_at, markdown, outline, unreadable,
+       ancestors
 FROM page JOIN space ON space.id = space_id
 WHERE state <> 'tombstoned' AND page_id = %(page_id)s
 ORDER BY updated_at DESC LIMIT 1
 """
+# What cannot be read is known from the sweeps alone. Hidden pages are shown by neither table.
 ANCESTORS = """
-SELECT page_id, title, url FROM unnest(%(ancestors)s::text[]) WITH ORDINALITY AS a (page_id, depth)
-JOIN page USING (page_id) WHERE site_id = %(site_id)s AND state <> 'tombstoned' ORDER BY depth
+SELECT a.page_id, coalesce(node.title, page.title) AS title, coalesce(node.url, page.url) AS url,
+       coalesce(node.content_type, page.content_type) AS content_type
+FROM unnest(%(ancestors)s::text[]) WITH ORDINALITY AS a (page_id, depth)
+LEFT JOIN page ON page.site_id = %(site_id)s AND page.page_id = a.page_id
+LEFT JOIN node ON node.site_id = %(site_id)s AND node.node_id = a.page_id
+WHERE (page.page_ref IS NOT NULL OR node.node_id IS NOT NULL)
+  AND page.state IS DISTINCT FROM 'tombstoned'
+ORDER BY depth
 """
 CHILDREN = """
-SELECT page_id, title, url FROM page
-WHERE site_id = %(site_id)s AND state <> 'tombstoned' AND ancestors @> ARRAY[%(page_id)s]
-  AND ancestors[cardinality(ancestors)] = %(page_id)s
-ORDER BY position NULLS LAST, lower(title) LIMIT 200
+SELECT page_id, title, url, content_type FROM (
+    SELECT page_id, title, url, content_type, position FROM page
+    WHERE site_id = %(site_id)s AND state <> 'tombstoned' AND ancestors @> ARRAY[%(page_id)s]
+      AND ancestors[cardinality(ancestors)] = %(page_id)s
+    UNION ALL
+    SELECT node_id, title, url, content_type, position FROM node
+    WHERE site_id = %(site_id)s AND parent_id = %(page_id)s
+      AND content_type IN ('folder', 'whiteboard', 'database', 'embed')
+      AND NOT EXISTS (
+          SELECT FROM page WHERE page.site_id = node.site_id AND page.page_id = node.node_id)
+) AS child
+ORDER BY position NULLS LAST, lower(title), page_id LIMIT 200
+"""
+# Ids are numbers: the shorter one is the older one.
+COMMENTS = """
+SELECT comment_id, parent_id, selection, resolution, author, created_at, version, url, markdown
+FROM comment WHERE page_ref = %(page_ref)s
+ORDER BY created_at NULLS LAST, length(comment_id), comment_id
+"""
+ATTACHMENTS = """
+SELECT attachment_id, filename, media_type, size, version, url, '' AS markdown, unreadable, recipe
+FROM attachment WHERE page_ref = %(page_ref)s ORDER BY lower(filename), attachment_id
+"""
+ATTACHMENT = """
+SELECT attachment_id, filename, media_type, size, attachment.version, attachment.url,
+       attachment.markdown, attachment.unreadable, attachment.recipe
+FROM page JOIN attachment USING (page_ref)
+WHERE state <> 'tombstoned' AND page_id = %(page_id)s AND lower(filename) = lower(%(filename)s)
+ORDER BY updated_at DESC, filename = %(filename)s DESC, attachment.version DESC LIMIT 1
 """
 BY_TITLE = """
 SELECT page_id, title, page.url, space.key AS space_key, content_type, version, state, author,
@@ -70,7 +106,16 @@ class _Info:
 
 
 @dataclass(frozen=True, slots=True)
+class _Link:
+    page_id: str
+    title: str
+    url: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Page(_Info):
+    page_ref: int
     site_id: int
     labels: list[str]
     created_at: datetime | None
@@ -98,25 +143,50 @@ class Pages:
     async def page(self, page_id: str) -> StoredPage:
         """A page by its Confluence id; raises NotFound."""
         async with self._database.pool.connection() as connection:
-            async with connection.cursor(row_factory=class_row(_Page)) as cursor:
-                await cursor.execute(PAGE, {"page_id": clean(page_id)})
-                row = await cursor.fetchone()
-            if row is None:
+            found = await _rows(connection, _Page, PAGE, {"page_id": clean(page_id)})
+            if not found:
                 raise NotFound(f"No page {page_id} in the index.")
+            row = found[0]
             site = {"site_id": row.site_id}
-            ancestors = await _links(connection, ANCESTORS, site | {"ancestors": row.ancestors})
-            children = await _links(connection, CHILDREN, site | {"page_id": row.page_id})
-        return _stored_page(row, ancestors, children)
+            page = {"page_ref": row.page_ref}
+            return replace(
+                _stored_page(row),
+                ancestors=await _links(connection, ANCESTORS, site | {"ancestors": row.ancestors}),
+                children=await _links(connection, CHILDREN, site | {"page_id": row.page_id}),
+                comments=in_threads(await _rows(connection, Comment, COMMENTS, page)),
+                attachments=tuple(await _rows(connection, Attachment, ATTACHMENTS, page)),
+            )
+
+    async def attachment(self, page_id: str, filename: str) -> Attachment:
+        """An attachment of a page with its text, upper and lower case alike; raises NotFound."""
+        values = {"page_id": clean(page_id), "filename": clean(filename)}
+        async with self._database.pool.connection() as connection:
+            found = await _rows(connection, Attachment, ATTACHMENT, values)
+        if not found:
+            raise NotFound(f"No attachment {filename} on page {page_id} in the index.")
+        return found[0]
 
     async def pages_of_title(self, title: str, space_key: str | None) -> Sequence[PageInfo]:
         """Pages of that title, upper and lower case alike, newest first."""
         values = {"title": clean(title), "space_key": clean(space_key) if space_key else None}
-        async with (
-            self._database.pool.connection() as connection,
-            connection.cursor(row_factory=class_row(_Info)) as cursor,
-        ):
-            await cursor.execute(BY_TITLE, values)
-            return [_info(row) async for row in cursor]
+        async with self._database.pool.connection() as connection:
+            return [_info(row) for row in await _rows(connection, _Info, BY_TITLE, values)]
+
+
+def in_threads(comments: Sequence[Comment]) -> tuple[Comment, ...]:
+    """The comments with all replies below what they answer, else in their order."""
+    known = {comment.comment_id for comment in comments}
+    replies: defaultdict[str | None, list[Comment]] = defaultdict(list)
+    for comment in comments:
+        replies[comment.parent_id if comment.parent_id in known else None].append(comment)
+    ordered: dict[str, Comment] = {}
+    waiting = replies[None][::-1]
+    while waiting:
+        comment = waiting.pop()
+        ordered[comment.comment_id] = comment
+        waiting += replies[comment.comment_id][::-1]
+    # Comments that answer each other in a circle hang on none that was asked.
+    return (*ordered.values(), *(one for one in comments if one.comment_id not in ordered))
 
 
 async def _links(
@@ -124,9 +194,21 @@ async def _links(
     query: LiteralString,
     values: Mapping[str, object],
 ) -> tuple[PageLink, ...]:
-    async with connection.cursor(row_factory=class_row(PageLink)) as cursor:
+    return tuple(
+        PageLink(row.page_id, row.title, row.url, ContentType(row.content_type))
+        for row in await _rows(connection, _Link, query, values)
+    )
+
+
+async def _rows(
+    connection: AsyncConnection[TupleRow],
+    kind: type[Row],
+    query: LiteralString,
+    values: Mapping[str, object],
+) -> list[Row]:
+    async with connection.cursor(row_factory=class_row(kind)) as cursor:
         await cursor.execute(query, values)
-        return tuple(await cursor.fetchall())
+        return await cursor.fetchall()
 
 
 def _info(row: _Info) -> PageInfo:
@@ -143,9 +225,7 @@ def _info(row: _Info) -> PageInfo:
     )
 
 
-def _stored_page(
-    row: _Page, ancestors: tuple[PageLink, ...], children: tuple[PageLink, ...]
-) -> StoredPage:
+def _stored_page(row: _Page) -> StoredPage:
     return StoredPage(
         info=_info(row),
         labels=tuple(row.labels),
@@ -153,6 +233,6 @@ def _stored_page(
         markdown=row.markdown,
         outline=tuple(Heading(**heading) for heading in row.outline),
         unreadable=tuple(Unreadable(**item) for item in row.unreadable),
-        ancestors=ancestors,
-        children=children,
+        ancestors=(),
+        children=(),
     )

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from index.records import ContentType, Heading, State, Unreadable
+from index.records import Attachment, ChunkKind, Comment, ContentType, Heading, State, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Limits of a search; all that are given must hold. Empty means no limit.
 
-    `spaces` are keys (any of them), `labels` are names (all of them).
+    `spaces` are keys (any of them), `labels` are names (all of them). `content_types` are of pages,
+    `kinds` of their passages: of the body, of comments, of attachments.
     """
 
     spaces: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     content_types: tuple[ContentType, ...] = ()
+    kinds: tuple[ChunkKind, ...] = ()
     author: str | None = None
     ancestor: str | None = None
     updated_after: datetime | None = None
@@ -38,14 +40,18 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One chunk of a hit; `url` opens its heading, `score` is 0 to 1 within this search."""
+    """One chunk of a hit; `score` is 0 to 1 within this search.
+
+    `url` opens its heading, its comment or its attachment; `attachment` is the name of the file.
+    """
 
     chunk_id: int
-
     heading_path: tuple[str, ...]
     url: str
     body: str
     score: float
+    kind: ChunkKind = ChunkKind.BODY
+    attachment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +74,21 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A page named by another page: a child or an ancestor."""
+    """A child or an ancestor of a page; a folder or a whiteboard too, which cannot be read."""
 
     page_id: str
     title: str
     url: str
+    content_type: ContentType = ContentType.PAGE
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A whole page as the index has it."""
+    """A whole page as the index has it.
+
+    `comments` are in threads, each reply somewhere after what it answers; `attachments` are by
+    name and without their text, which `Pages.attachment` gives.
+    """
 
     info: PageInfo
     labels: tuple[str, ...]
@@ -87,3 +98,5 @@ class StoredPage:
     unreadable: tuple[Unreadable, ...]
     ancestors: tuple[PageLink, ...]
     children: tuple[PageLink, ...]
+    comments: tuple[Comment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()

@@ -69,21 +69,3 @@ async def finish_run(
     values = {"id": run_id, "succeeded": succeeded, "report": Jsonb(report)}
     async with database.pool.connection() as connection:
         await connection.execute(FINISH, values)
-
-
-FORGET_OLD_FAILURES = """
-DELETE FROM page_failure USING sync_run, space
-WHERE sync_run.id = %(id)s AND page_failure.site_id = sync_run.site_id
-  AND space.id = page_failure.space_id AND failed_at < started_at
-  AND (space.swept_at >= started_at OR %(of_all_spaces)s)
-"""
-
-
-async def forget_old_failures(database: Database, run_id: int, *, of_all_spaces: bool) -> None:
-    """Drops failures that a complete run did not meet again: their pages are gone or stored.
-
-    Only those of spaces that the run has swept, unless it was a run over the whole site.
-    """
-    values = {"id": run_id, "of_all_spaces": of_all_spaces}
-    async with database.pool.connection() as connection:
-        await connection.execute(FORGET_OLD_FAILURES, values)

@@ -16,7 +16,7 @@ from index.embeddings import Embedder
 from index.errors import BadRequest
 from index.language import clean, configuration_of, likely_languages, searchable
 from index.models import EmbeddingModel, active_model, require_dimension, require_model
-from index.records import ContentType, State
+from index.records import ChunkKind, ContentType, State
 from index.results import Filters, Hit, PageInfo, Passage, SearchResult
 from index.search_statement import search_statement
 
@@ -56,10 +56,13 @@ class _Row:
     updated_at: datetime
     page_score: float
     chunk_id: int
+    kind: str
     heading_path: list[str]
     anchor: str
+    item_url: str
     body: str
     score: float
+    attachment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ def _values(text: str, filters: Filters) -> dict[str, object]:
         "spaces": _names(filters.spaces) or None,
         "labels": _names(filters.labels) or None,
         "content_types": list(filters.content_types) or None,
+        "kinds": list(filters.kinds) or None,
         "author": clean(filters.author) if filters.author else None,
         "ancestor": clean(filters.ancestor) if filters.ancestor else None,
         "updated_after": filters.updated_after,
@@ -223,10 +227,13 @@ def _hit(rows: list[_Row]) -> Hit:
 
 
 def _passage(row: _Row) -> Passage:
+    of_page = f"{row.url}#{row.anchor}" if row.anchor else row.url
     return Passage(
         chunk_id=row.chunk_id,
         heading_path=tuple(row.heading_path),
-        url=f"{row.url}#{row.anchor}" if row.anchor else row.url,
+        url=row.item_url or of_page,
         body=row.body,
         score=row.score,
+        kind=ChunkKind(row.kind),
+        attachment=row.attachment,
     )

@@ -23,8 +23,14 @@ configuration AS MATERIALIZED (
 ),
 -- Pages that may be shown: every reader of both legs passes through this one rule.
 permitted AS MATERIALIZED (
-    SELECT page_ref, chunk_count FROM page
-    WHERE state <> 'tombstoned'
+    SELECT page_ref, asked.chunk_count FROM page CROSS JOIN LATERAL (
+        SELECT CASE WHEN %(kinds)s::text[] IS NULL THEN page.chunk_count ELSE
+            comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
+            + attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
+            + (page.chunk_count - comment_chunks - attachment_chunks)
+              * ('body' = ANY(%(kinds)s::text[]))::int
+        END) AS asked (chunk_count)
+    WHERE state <> 'tombstoned' AND asked.chunk_count > 0
       AND (%(spaces)s::text[] IS NULL OR space_id = ANY(ARRAY(
            SELECT id FROM space WHERE lower(key) = ANY(%(spaces)s::text[]))))
       AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
@@ -78,6 +84,7 @@ looked_up AS MATERIALIZED (
     WHERE (SELECT NOT is_whole FROM reading)
       AND term_ids && (SELECT rare FROM question)
       AND page_ref IN (SELECT page_ref FROM permitted)
+      AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
     ORDER BY score DESC LIMIT {leg}
 ),
 -- Few permitted chunks are read page by page. OFFSET 0 keeps it so: how many pages pass the
@@ -86,7 +93,9 @@ read AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
     FROM permitted, LATERAL (
         SELECT chunk_id, term_ids, weights FROM chunk_term
-        WHERE chunk_term.page_ref = permitted.page_ref OFFSET 0) AS of_page
+        WHERE chunk_term.page_ref = permitted.page_ref
+          AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+        OFFSET 0) AS of_page
     WHERE (SELECT is_whole FROM reading) AND term_ids && (SELECT terms FROM question)
     ORDER BY score DESC LIMIT {leg}
 ),
@@ -94,7 +103,9 @@ lexical AS (SELECT * FROM looked_up UNION ALL SELECT * FROM read),
 candidate AS MATERIALIZED (
     SELECT chunk_id FROM permitted, LATERAL (
         SELECT chunk_id, bits FROM {bits} AS chunk_bits
-        WHERE chunk_bits.page_ref = permitted.page_ref OFFSET 0) AS of_page
+        WHERE chunk_bits.page_ref = permitted.page_ref
+          AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+        OFFSET 0) AS of_page
     WHERE (SELECT chunks FROM size) <= {scan_limit}
     ORDER BY bits <~> binary_quantize(%(vector)s::halfvec({dimension}))::bit({dimension})
     LIMIT {rerank}
@@ -112,6 +123,7 @@ walked AS MATERIALIZED (
     -- IS TRUE keeps the rule a filter on the walk through the graph: a join would lose its order.
     WHERE (SELECT chunks FROM size) > {scan_limit}
       AND (page_ref IN (SELECT page_ref FROM permitted)) IS TRUE
+      AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
     ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {leg}
 ),
 dense AS (
@@ -150,8 +162,10 @@ best AS (
 )
 SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.key AS space_key,
        page.content_type, page.version, page.state, page.author, page.updated_at,
-       shown.score AS page_score, chunk.chunk_id, chunk.heading_path, chunk.anchor, chunk.body,
-       best.score
+       shown.score AS page_score, chunk.chunk_id, chunk.kind, chunk.heading_path, chunk.anchor,
+       chunk.url AS item_url, chunk.body, best.score,
+       (SELECT filename FROM attachment WHERE attachment.page_ref = shown.page_ref
+        AND attachment_id = chunk.item_id AND chunk.kind = 'attachment') AS attachment
 FROM shown
 JOIN best USING (page_ref) JOIN page USING (page_ref) JOIN space ON space.id = page.space_id
 JOIN chunk USING (chunk_id)
@@ -167,8 +181,8 @@ def search_statement(
 
     Parameters: `query` (text prepared by `searchable`), `configurations` (of the languages that
     the query may be in), `vector` (HalfVector), `dense_share`, `limit`, `offset`, `passages`, and
-    the filters `spaces` and `labels` (both in lower case), `content_types`, `author`, `ancestor`,
-    `updated_after`, each NULL for no limit.
+    the filters `spaces` and `labels` (both in lower case), `content_types`, `kinds` (of chunks),
+    `author`, `ancestor`, `updated_after`, each NULL for no limit.
     """
     return sql.SQL(_STATEMENT).format(
         vectors=model.vectors,

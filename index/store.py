@@ -1,34 +1,22 @@
 """Writing to the index: sites, spaces, pages with their chunks, words and vectors."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import datetime
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from index.database import Database
 from index.embeddings import Vector
 from index.models import EmbeddingModel
-from index.page_write import PageWrite
-from index.records import Chunk, Page, Space
+from index.page_write import PageUpdate, PageWrite
+from index.records import Space
 
 Connection = AsyncConnection[TupleRow]
 
 HNSW_FROM = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """What the index holds of a page, as far as a sweep needs it to see a change."""
-
-    page_id: str
-    version: int
-    state: str
-    title: str
-    url: str
-    ancestors: list[str]
-    position: int | None
-    recipe: int
+PURGED_AT_ONCE = 200  # pages
 
 
 OPEN_SITE = """
@@ -85,34 +73,52 @@ INSERT INTO space (site_id, key, name, url) VALUES (%(site_id)s, %(key)s, %(name
 ON CONFLICT (site_id, key) DO UPDATE SET name = excluded.name, url = excluded.url
 RETURNING id
 """
-STORED_VERSIONS = """
-SELECT page_id, version, state, title, url, ancestors, position, recipe
-FROM page WHERE space_id = %(space_id)s
-"""
 STORED_HASHES = """
 SELECT text_hash FROM chunk JOIN page USING (page_ref)
 WHERE site_id = %(site_id)s AND page_id = %(page_id)s
 """
-PLACE_PAGE = """
-UPDATE page SET ancestors = %(ancestors)s, position = %(position)s, url = %(url)s, state = %(state)s
-WHERE site_id = %(site_id)s AND page_id = %(page_id)s
-"""
+# Servers listen, to tell the clients that watch a page.
 TOMBSTONE = """
-UPDATE page SET state = 'tombstoned'
-WHERE site_id = %(site_id)s AND page_id = ANY(%(page_ids)s::text[]) AND state <> 'tombstoned'
+WITH hidden AS (
+    UPDATE page SET state = 'tombstoned', hidden_at = now()
+    WHERE site_id = %(site_id)s AND page_id = ANY(%(page_ids)s::text[]) AND state <> 'tombstoned'
+    RETURNING page_id
+)
+SELECT pg_notify('confluence_mcp_page', page_id) FROM hidden
 """
 TOMBSTONE_SPACES = """
-UPDATE page SET state = 'tombstoned' FROM space
-WHERE space.id = space_id AND space.site_id = %(site_id)s AND state <> 'tombstoned'
-  AND space.key <> ALL(%(keys)s::text[])
+WITH hidden AS (
+    UPDATE page SET state = 'tombstoned', hidden_at = now() FROM space
+    WHERE space.id = space_id AND space.site_id = %(site_id)s AND state <> 'tombstoned'
+      AND space.key <> ALL(%(keys)s::text[])
+    RETURNING page_id
+)
+SELECT pg_notify('confluence_mcp_page', page_id) FROM hidden
 """
+HIDDEN_BEFORE = """
+SELECT page_ref FROM page
+WHERE site_id = %(site_id)s AND state = 'tombstoned' AND hidden_at < %(before)s
+LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+FORGET_TERMS_OF_PAGES = """
+INSERT INTO term_change (term_ids, delta)
+SELECT 0 || term_ids, -1 FROM chunk_term WHERE page_ref = ANY(%(page_refs)s::bigint[])
+"""
+FORGET_PAGES = "DELETE FROM page WHERE page_ref = ANY(%(page_refs)s::bigint[])"
 SWEPT = "UPDATE space SET swept_at = now() WHERE id = %(space_id)s"
+EMBEDDED = """
+UPDATE space SET embedded_tokens = embedded_tokens + %(tokens)s WHERE id = %(space_id)s
+"""
+# 5 minutes, twice as long after each further failure, a day at most.
 RECORD_FAILURE = """
-INSERT INTO page_failure (site_id, page_id, space_id, title, error)
-VALUES (%(site_id)s, %(page_id)s, %(space_id)s, %(title)s, %(error)s)
+INSERT INTO page_failure (site_id, page_id, space_id, title, error, version, retry_at)
+VALUES (%(site_id)s, %(page_id)s, %(space_id)s, %(title)s, %(error)s, %(version)s,
+        now() + interval '5 minutes')
 ON CONFLICT (site_id, page_id) DO UPDATE
 SET error = excluded.error, title = excluded.title, space_id = excluded.space_id,
-    attempts = page_failure.attempts + 1, failed_at = now()
+    version = excluded.version, attempts = page_failure.attempts + 1, failed_at = now(),
+    retry_at = now() + least(
+        interval '1 day', interval '5 minutes' * 2 ^ least(page_failure.attempts, 9))
 """
 CHUNK_TOTAL = "SELECT coalesce(sum(chunk_count), 0)::bigint FROM page"
 CREATE_HNSW = (
@@ -144,43 +150,33 @@ class Store:
         assert row is not None
         return row[0]
 
-    async def stored_versions(self, space_id: int) -> dict[str, StoredVersion]:
-        """What the index holds of a space, by page id, tombstoned pages included."""
-        async with (
-            self._database.pool.connection() as connection,
-            connection.cursor(row_factory=class_row(StoredVersion)) as cursor,
-        ):
-            await cursor.execute(STORED_VERSIONS, {"space_id": space_id})
-            return {version.page_id: version async for version in cursor}
-
     async def stored_hashes(self, page_id: str) -> frozenset[bytes]:
         """The hashes of the texts of a page that have vectors already."""
         async with self._database.pool.connection() as connection:
             rows = await connection.execute(STORED_HASHES, self._of(page_id))
             return frozenset([bytes(row[0]) async for row in rows])
 
-    async def replace_page(
+    async def write(
         self,
         space_id: int,
-        page: Page,
-        chunks: Sequence[Chunk],
+        update: PageUpdate,
         vectors: Mapping[bytes, Vector],
         *,
         recipe: int,
     ) -> None:
-        """Stores a page. Chunks whose text is stored already keep their words and vectors.
+        """Brings a page up to date. Chunks whose text is stored already keep words and vectors.
 
-        `vectors` are by text hash and must hold every text that `stored_hashes` did not name.
+        `vectors` are by text hash and must hold every text that `stored_hashes` did not name;
+        PageChangedMeanwhile when they no longer do. Without a page the update goes to the space
+        where the page is; NotFound when it is in none.
         """
-        async with self._database.pool.connection() as connection, connection.transaction():
+        async with (
+            self._database.pool.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             write = PageWrite(connection, self._model, self.site_id, space_id)
-            await write.replace(page, chunks, vectors, recipe)
-
-    async def place_page(self, version: StoredVersion) -> None:
-        """Records where an otherwise unchanged page stands now, and that it is seen again."""
-        values = asdict(version) | self._of(version.page_id)
-        async with self._database.pool.connection() as connection:
-            await connection.execute(PLACE_PAGE, values)
+            await write.write(update, vectors, recipe)
 
     async def tombstone(self, page_ids: Collection[str]) -> int:
         """Hides pages that a complete sweep no longer saw; returns how many were not yet hidden."""
@@ -194,17 +190,44 @@ class Store:
         async with self._database.pool.connection() as connection:
             return (await connection.execute(TOMBSTONE_SPACES, values)).rowcount
 
+    async def purge(self, before: datetime, *, at_once: int = PURGED_AT_ONCE) -> int:
+        """Deletes the pages that have been hidden since before a time; returns how many."""
+        purged = 0
+        while batch := await self._purge_some(before, at_once):
+            purged += batch
+        return purged
+
+    async def _purge_some(self, before: datetime, limit: int) -> int:
+        values = {"site_id": self.site_id, "before": before, "limit": limit}
+        async with self._database.pool.connection() as connection:
+            rows = await (await connection.execute(HIDDEN_BEFORE, values)).fetchall()
+            # Once their rows are locked, no writer changes their chunks.
+            page_refs = {"page_refs": [page_ref for (page_ref,) in rows]}
+            await connection.execute(FORGET_TERMS_OF_PAGES, page_refs)
+            await connection.execute(FORGET_PAGES, page_refs)
+        return len(rows)
+
     async def mark_swept(self, space_id: int) -> None:
         """Records that a sweep of the space came to its end, and counts its words."""
         async with self._database.pool.connection() as connection:
             await connection.execute(SWEPT, {"space_id": space_id})
             await fold_term_changes(connection)
 
-    async def record_failure(self, space_id: int, page_id: str, title: str, error: str) -> None:
-        """Remembers a page that could not be taken in, for `status` and the next run."""
-        values = self._of(page_id) | {"space_id": space_id, "title": title, "error": error}
+    async def add_embedded_tokens(self, space_id: int, tokens: int) -> None:
+        """Counts what was sent to the embedding model for a space."""
         async with self._database.pool.connection() as connection:
-            await connection.execute(RECORD_FAILURE, values)
+            await connection.execute(EMBEDDED, {"space_id": space_id, "tokens": tokens})
+
+    async def record_failure(
+        self, space_id: int, page_id: str, title: str, error: str, version: int
+    ) -> None:
+        """Remembers that a version of a page could not be taken in, and when to try again.
+
+        A write of the page forgets it.
+        """
+        values = {"space_id": space_id, "title": title, "error": error, "version": version}
+        async with self._database.pool.connection() as connection:
+            await connection.execute(RECORD_FAILURE, values | self._of(page_id))
 
     async def settle(self) -> None:
         """Folds in what writers left for later: document frequencies, a graph index when due."""

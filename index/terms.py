@@ -14,24 +14,32 @@ TERM_SPACE = 1_000_000_000
 K1, B, MEAN_LENGTH = 1.2, 0.75, 120.0
 
 TERM_COUNTS = """
-SELECT text.ordinality - 1, term_id(%(configuration)s::text, word.lexeme),
-       cardinality(word.positions)
-FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS text (body, ordinality),
-     unnest(to_tsvector(%(configuration)s::text::regconfig, text.body)) AS word
+SELECT array_agg(term_id(configuration, lexeme)) FILTER (WHERE lexeme IS NOT NULL),
+       array_agg(cardinality(positions)) FILTER (WHERE lexeme IS NOT NULL)
+FROM unnest(%(configurations)s::text[], %(texts)s::text[])
+     WITH ORDINALITY AS text (configuration, body, place)
+     LEFT JOIN LATERAL unnest(to_tsvector(configuration::regconfig, body)) AS word ON true
+GROUP BY place ORDER BY place
 """
 
 
 async def term_counts(
-    connection: AsyncConnection[TupleRow], configuration: str, texts: Sequence[str]
+    connection: AsyncConnection[TupleRow], configurations: Sequence[str], texts: Sequence[str]
 ) -> list[dict[int, int]]:
-    """How often each term stands in each text, as Postgres' text search reads it."""
-    counts: list[dict[int, int]] = [{} for _ in texts]
-    readable = [searchable(text) for text in texts]
-    parameters = {"configuration": configuration, "texts": readable}
-    async for row in await connection.execute(TERM_COUNTS, parameters):
-        at: int = row[0]
-        term_id: int = row[1]
-        counts[at][term_id] = counts[at].get(term_id, 0) + row[2]
+    """How often each term stands in each text, as the text's search configuration reads it."""
+    parameters = {
+        "configurations": list(configurations),
+        "texts": [searchable(text) for text in texts],
+    }
+    rows = await (await connection.execute(TERM_COUNTS, parameters)).fetchall()
+    return [_added_up(term_ids or (), numbers or ()) for term_ids, numbers in rows]
+
+
+def _added_up(term_ids: Sequence[int], numbers: Sequence[int]) -> dict[int, int]:
+    """Words may share a number."""
+    counts: dict[int, int] = {}
+    for term_id, number in zip(term_ids, numbers, strict=True):
+        counts[term_id] = counts.get(term_id, 0) + number
     return counts
 
 

@@ -7,21 +7,28 @@ from dataclasses import asdict, dataclass, field
 class Report:
     """Counts of one run over a site. `failed` pages are kept as they were and tried again.
 
-    `stored` pages are new or changed ones, `moved` only stand elsewhere; `chunks` belong to
-    stored pages, `embedded` are those of them that were sent to the embedding model. `problems`
-    are sentences, `error` is why the run ended early; with either it did not succeed.
+    `pages` were listed, `due` of them have to be taken in. `stored` pages are new or changed ones,
+    `moved` only stand elsewhere; `chunks` belong to stored pages, `embedded` are those of them
+    that were sent to the embedding model, in about `tokens` tokens. `requests` went to Confluence.
+    `problems` are sentences, `error` is why the run ended early; with either it did not succeed.
     """
 
     site_url: str
     spaces: int = 0
     pages: int = 0
+    due: int = 0
     stored: int = 0
     moved: int = 0
     hidden: int = 0
+    purged: int = 0
     failed: int = 0
     unreadable: int = 0
+    comments: int = 0
+    attachments: int = 0
     chunks: int = 0
     embedded: int = 0
+    tokens: int = 0
+    requests: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list[str])
     error: str | None = None
@@ -40,5 +47,6 @@ class Report:
         return (
             f"{self.pages} pages in {self.spaces} spaces: {self.stored} stored, "
             f"{self.moved} moved, {self.hidden} hidden, {self.failed} failed; "
-            f"{self.chunks} chunks written, {self.embedded} embedded; {self.seconds:.1f} s"
+            f"{self.chunks} chunks written, {self.embedded} embedded; "
+            f"{self.requests} requests, {self.seconds:.1f} s"
         )

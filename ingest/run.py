@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
+from datetime import datetime
 
 import psycopg
 
@@ -12,65 +12,98 @@ from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
 from index.errors import DatabaseError
 from index.models import EmbeddingModel, active_model, claim_model
-from index.runs import finish_run, forget_old_failures, only_run, start_run
+from index.nodes import Nodes
+from index.runs import finish_run, only_run, start_run
 from index.settings import IndexSettings
 from index.status import is_empty
 from index.store import Store, fold_term_changes, forget_site, other_sites
+from index.work import WorkList
+from ingest.attachments.reading import AttachmentReader
+from ingest.fetch import Fetcher
+from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
-from ingest.settings import SAMPLE_SITE, UNNAMED_SITE, SpaceFilter
+from ingest.schedule import utc_now
+from ingest.settings import SAMPLE_SITE, UNNAMED_SITE
 from ingest.sources.source import Source
-from ingest.sync import Progress, Sync
+from ingest.sync import Plan, Sync
 
 logger = logging.getLogger(__name__)
+
+TRY_AGAIN_AFTER = (1.0, 10.0)  # seconds
 
 
 async def ingest_once(
     settings: IndexSettings,
     source: Source,
+    plan: Plan,
     *,
-    space_filter: SpaceFilter,
-    full: bool = False,
-    is_partial: bool = False,
+    now: Callable[[], datetime] = utc_now,
     progress: Progress = lambda report: None,
 ) -> Report:
     """Takes a site in once. Raises RunInProgress when another run fills the same index.
 
-    A run that `is_partial` leaves spaces as they are that the filter does not admit.
+    A run that loses the database begins anew once that is back; what is stored is kept.
     """
-    make_sync = partial(
-        Sync,
-        source,
-        space_filter=space_filter,
-        full=full,
-        is_partial=is_partial,
-        progress=progress,
-    )
-    async with Database.open(settings, application_name="confluence-mcp ingest") as database:
+    for seconds in TRY_AGAIN_AFTER:
         try:
-            async with only_run(database):
-                await _leave_stand_ins(database, source)
-                anew = full and not is_partial
-                return await _ingest(database, settings, source, make_sync, anew=anew)
+            return await _ingest_alone(settings, source, plan, now, progress)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise DatabaseError(
-                f"Postgres failed during the run: {error}\n"
-                f"Pages stored so far are kept; run the ingest again."
-            ) from error
+            if isinstance(error, psycopg.errors.DiskFull):
+                raise _failed(error) from error
+            logger.warning("Postgres is lost, and tried again: problem=%r", str(error))
+        await asyncio.sleep(seconds)
+    try:
+        return await _ingest_alone(settings, source, plan, now, progress)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> DatabaseError:
+    return DatabaseError(
+        f"Postgres failed during the run: {error}\n"
+        f"Pages stored so far are kept; run the ingest again."
+    )
+
+
+async def _ingest_alone(
+    settings: IndexSettings,
+    source: Source,
+    plan: Plan,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> Report:
+    async with (
+        Database.open(settings, application_name="confluence-mcp ingest") as database,
+        only_run(database),
+    ):
+        await _leave_stand_ins(database, source)
+        return await _ingest(database, settings, source, plan, now, progress)
 
 
 async def _ingest(
     database: Database,
     settings: IndexSettings,
     source: Source,
-    make_sync: Callable[[Store, Embedder], Sync],
-    *,
-    anew: bool,
+    plan: Plan,
+    now: Callable[[], datetime],
+    progress: Progress,
 ) -> Report:
     embedder = await _open_embedder(database, settings)
     try:
-        model = await _claim(database, embedder, source, anew=anew)
+        model = await _claim(database, embedder, source, anew=plan.full and not plan.is_partial)
         store = await Store.open(database, source.site_url, model)
-        return await _recorded(database, store, make_sync(store, embedder))
+        run_id = await start_run(database, store.site_id)
+        async with AttachmentReader() as reader:
+            target = Target(
+                store, Nodes(database, store.site_id), WorkList(database, store.site_id)
+            )
+            report = Report(source.site_url)
+            fetcher = Fetcher(source, reader, plan.rules)
+            pipeline = Pipeline(source, target, embedder, fetcher, report, progress)
+            sync = Sync(
+                source, target, pipeline, plan, report, run_id=run_id, now=now, progress=progress
+            )
+            return await _recorded(database, run_id, sync)
     finally:
         await embedder.close()
 
@@ -113,9 +146,8 @@ async def _claim(
         return await claim_model(connection, embedder)
 
 
-async def _recorded(database: Database, store: Store, sync: Sync) -> Report:
+async def _recorded(database: Database, run_id: int, sync: Sync) -> Report:
     """Runs it, and puts on record how that ended, a stop like a failure."""
-    run_id = await start_run(database, store.site_id)
     try:
         report = await sync.run()
     except BaseException as error:
@@ -124,8 +156,6 @@ async def _recorded(database: Database, store: Store, sync: Sync) -> Report:
         async with database.pool.connection() as connection:
             await fold_term_changes(connection)  # what is stored can be found by its words
         raise
-    if report.succeeded:
-        await forget_old_failures(database, run_id, of_all_spaces=not sync.is_partial)
     await finish_run(database, run_id, succeeded=report.succeeded, report=report.to_json())
     return report
 

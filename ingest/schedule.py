@@ -103,23 +103,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+async def no_hints(seconds: float) -> bool:
+    """Waits; nothing ever hints at a change."""
+    await asyncio.sleep(seconds)
+    return False
+
+
 async def keep_running(
     run: Callable[[], Awaitable[object]],
     schedule: Schedule,
     *,
+    run_hinted: Callable[[], Awaitable[object]] | None = None,
+    wait: Callable[[float], Awaitable[bool]] = no_hints,
     now: Callable[[], datetime] = utc_now,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Runs when due until cancelled; a failed run is logged and does not end the schedule.
 
     Runs never overlap: one that outlasts its distance is followed at once by the next, and missed
-    times are not made up for.
+    times are not made up for. `wait` waits at most so many seconds, and gives True as soon as
+    something hints at a change: then `run_hinted` looks at it, and the schedule goes on as it was.
     """
     due = schedule.first(now())
     while True:
-        # A clock may still be short of the due time after the sleep, and the run come twice.
+        # A clock may still be short of the due time after the wait, and the run come twice.
         while (left := (due - now()).total_seconds()) > 0:
-            await sleep(min(left, LONGEST_SLEEP))
+            if await wait(min(left, LONGEST_SLEEP)) and run_hinted is not None:
+                await _run_logged(run_hinted)
         started = now()
         await _run_logged(run)
         due = max(schedule.after(started), now())

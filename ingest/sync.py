@@ -1,103 +1,173 @@
-"""Keeps the index equal to a site: sweep, compare, fetch what changed, convert, embed, store."""
+"""Keeps the index equal to a site: look, hide what is gone, take in what is new or changed."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
-import psycopg
-
-from index.embeddings import Embedder, Vector
-from index.errors import SourceError, SourceUnavailable
-from index.language import clean
-from index.records import Chunk, Page, Space, State, chunk_hash, passage_text
-from index.store import Store, StoredVersion
-from ingest.convert_page import CHUNK_TOKENS, RECIPE, Tree, convert_page
+from index.errors import SourceError
+from index.nodes import Reading
+from index.records import Space
+from index.work import Recipes, Work
+from ingest.convert_page import RECIPE
+from ingest.fetch import TEXT_RECIPE, AttachmentRules
+from ingest.listing import Listing, OpenSpace
+from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
-from ingest.settings import SpaceFilter
-from ingest.sources.source import FetchFailure, PageSummary, Source, SourcePage
-from ingest.storage_format import user_ids
+from ingest.settings import IngestSettings, SpaceFilter
+from ingest.sources.source import Source
 
 logger = logging.getLogger(__name__)
 
-BATCH = 32  # pages that are fetched, converted and embedded together
-# A sweep that misses more of the stored pages than this share, and than a handful, is doubted.
+WORK_BATCH = 200
+# How long the feeds of changes may do without a sweep, which alone sees what moved or is gone.
+SWEEP_EVERY = timedelta(minutes=15)
+# A sweep that misses more of the known pages than this share, and than a handful, is doubted.
 DOUBT_SHARE, DOUBT_PAGES = 0.5, 20
-# So many pages in a row without an answer, and it is the site that fails, not its pages.
-DOUBT_UNANSWERED = 2 * BATCH
+# Hidden pages are kept so long, in case they come back.
+GRACE = timedelta(days=7)
+LOOK_AGAIN = 100
 SHOWN_KEYS = 20
-# What a page holds, not the database, is wrong.
-UNSTORABLE = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, UnicodeEncodeError)
-
-Progress = Callable[[Report], None]
+EVERY_SPACE = SpaceFilter(frozenset(), frozenset())
+EVERY_KIND = AttachmentRules()
 
 
 @dataclass(frozen=True, slots=True)
-class _Swept:
-    space: Space
-    space_id: int
-    pages: Sequence[PageSummary]
+class Plan:
+    """What a run is to look at.
 
+    A run that `is_partial` leaves spaces alone that the filter does not admit; others hide them.
+    `full` fetches every page anew, and believes a listing that misses most of the known pages.
+    `quick` reads the feeds of changes only, unless a sweep is due; `hinted` are pages to look at
+    besides, whose spaces are swept when they are not where they were.
+    """
 
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """What a sweep shows: pages to fetch, pages that only stand elsewhere, pages that are gone."""
+    space_filter: SpaceFilter = EVERY_SPACE
+    rules: AttachmentRules = EVERY_KIND
+    has_comments: bool = True
+    full: bool = False
+    is_partial: bool = False
+    quick: bool = False
+    hinted: frozenset[str] = frozenset()
 
-    fetch: Sequence[PageSummary]
-    place: Sequence[StoredVersion]
-    gone: Sequence[str]
-    kept: int
+    @classmethod
+    def of(
+        cls,
+        settings: IngestSettings,
+        *,
+        only: frozenset[str] = frozenset(),
+        full: bool = False,
+        quick: bool = False,
+        hinted: frozenset[str] = frozenset(),
+    ) -> Self:
+        """What the settings say; `only` are keys of spaces to look at and no others."""
+        only = frozenset(key.strip().lower() for key in only)
+        return cls(
+            space_filter=SpaceFilter(only, frozenset()) if only else settings.space_filter,
+            rules=AttachmentRules(settings.attachment_kinds, settings.attachment_bytes),
+            has_comments=settings.confluence_comments,
+            full=full,
+            is_partial=bool(only),
+            quick=quick and not full,
+            hinted=hinted,
+        )
+
+    @property
+    def recipes(self) -> Recipes:
+        """The versions of what makes text under this plan."""
+        return Recipes(RECIPE, TEXT_RECIPE, self.rules.recipe)
 
 
 class Sync:
-    """One run over one site, written page by page: a killed run loses only pages in flight.
-
-    A run that `is_partial` leaves spaces alone that the filter does not admit; others hide them.
-    `full` fetches every page anew, and believes a listing that misses most of the stored pages.
-    """
+    """One run over one site, written page by page: a killed run loses only pages in flight."""
 
     def __init__(
         self,
         source: Source,
-        store: Store,
-        embedder: Embedder,
+        target: Target,
+        pipeline: Pipeline,
+        plan: Plan,
+        report: Report,
         *,
-        space_filter: SpaceFilter,
-        full: bool = False,
-        is_partial: bool = False,
+        run_id: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         progress: Progress = lambda report: None,
     ) -> None:
         self._source = source
-        self._store = store
-        self._embedder = embedder
-        self._filter = space_filter
-        self._full = full
-        self.is_partial = is_partial or not source.is_whole_site
+        self._target = target
+        self._pipeline = pipeline
+        self._plan = plan
+        self._run_id = run_id
+        self._now = now
         self._progress = progress
-        self.report = Report(source.site_url)
-        self._unanswered = 0
-        self._limit = min(CHUNK_TOKENS, embedder.passage_tokens)
+        self._is_partial = plan.is_partial or not source.is_whole_site
+        self.report = report
 
     async def run(self) -> Report:
-        """Brings the index up to date; raises SourceError when the site cannot be listed."""
+        """Brings the index up to date; raises SourceError when the site cannot be read at all."""
         started = time.monotonic()
         try:
-            spaces = await self._spaces()
-            swept = [await self._sweep(space) for space in spaces]
-            await self._leave_other_spaces(spaces)
-            tree = _tree(swept)
-            for one in swept:
-                await self._bring_up_to_date(one, tree)
-            await self._store.settle()
+            spaces = await self.look()
+            await self._pipeline.take_in(self.work(spaces))
+            await self._target.store.settle()
         finally:
             self.report.seconds = time.monotonic() - started
+            self.report.requests = self._source.requests
         return self.report
+
+    async def look(self) -> Sequence[OpenSpace]:
+        """Lists the site and brings in line what needs no text: places, labels, what is gone."""
+        account_id = await self._source.identity()
+        spaces = [await self._open(space) for space in await self._spaces()]
+        reading = await self._target.nodes.reading()
+        listing = self._listing()
+        if self._plan.quick and not self._is_sweep_due(reading):
+            reading = await self._look_at_feeds(listing, spaces, reading)
+        else:
+            reading = await self._look_at_all(listing, spaces, reading, account_id)
+        self._count(listing)
+        if not self._is_partial:
+            await self._target.nodes.record_reading(reading)
+        self.report.problems += listing.problems
+        self.report.moved += await self._target.work_list.place()
+        return spaces
+
+    def _is_sweep_due(self, reading: Reading) -> bool:
+        if reading.listed_at is None or reading.swept_at is None:
+            return True
+        return self._now() - reading.swept_at >= SWEEP_EVERY
+
+    def _listing(self) -> Listing:
+        return Listing(
+            self._source,
+            self._target.nodes,
+            self._run_id,
+            has_comments=self._plan.has_comments,
+            now=self._now(),
+        )
+
+    async def work(self, spaces: Sequence[OpenSpace]) -> AsyncGenerator[Sequence[Work]]:
+        """All pages that are to be taken in, in batches."""
+        space_ids = [one.space_id for one in spaces]
+        after = ""
+        while batch := await self._target.work_list.next(
+            self._plan.recipes,
+            limit=WORK_BATCH,
+            after=after,
+            anew=self._plan.full,
+            again=self._plan.hinted,
+            space_ids=space_ids,
+        ):
+            yield batch
+            after = batch[-1].page_id
 
     async def _spaces(self) -> list[Space]:
         listed = await self._source.spaces()
-        admitted = [space for space in listed if self._filter.admits(space.key)]
-        missing = self._filter.included - {space.key.lower() for space in listed}
+        space_filter = self._plan.space_filter
+        admitted = [space for space in listed if space_filter.admits(space.key)]
+        missing = space_filter.included - {space.key.lower() for space in listed}
         # An export has its own spaces only: those that are configured besides are not missed.
         if missing and (self._source.is_whole_site or not admitted):
             raise SourceError(
@@ -107,44 +177,94 @@ class Sync:
                 f"Check the space keys (CONFLUENCE_SPACES or --space) and what the account may "
                 f"see; nothing was changed."
             )
-        if not listed and not self.is_partial:
+        if not listed and not self._is_partial:
             raise SourceError(
                 f"{self._source.site_url} shows this account no space at all.\n"
                 f"Check what the account may see; nothing was changed."
             )
         return admitted
 
-    async def _sweep(self, space: Space) -> _Swept:
-        space_id = await self._store.open_space(space)
-        pages = [page async for page in self._source.sweep(space)]
+    async def _open(self, space: Space) -> OpenSpace:
+        space_id = await self._target.store.open_space(space)
         self.report.spaces += 1
-        self.report.pages += len(pages)
+        return OpenSpace(space, space_id, await self._target.nodes.is_new(space_id))
+
+    async def _look_at_feeds(
+        self, listing: Listing, spaces: Sequence[OpenSpace], reading: Reading
+    ) -> Reading:
+        since = reading.listed_at or self._now()
+        started = self._now()
+        await listing.changed_pages(since, {one.space.key: one for one in spaces})
+        await listing.changed_items(since)
+        await self._look_at_hinted(listing, spaces)
+        return replace(reading, listed_at=started)
+
+    async def _look_at_hinted(self, listing: Listing, spaces: Sequence[OpenSpace]) -> None:
+        known = await self._target.nodes.known(self._plan.hinted)
+        shown = await self._source.still_shown(known)
+        keys = {one.space_id: one.space.key for one in spaces}
+        left = {known[page_id] for page_id in known if shown.get(page_id) != keys[known[page_id]]}
+        for one in spaces:
+            if one.space_id in left and await listing.sweep(one, lambda: self._count(listing)):
+                node_ids, size = await self._target.nodes.unseen(self._run_id, one.space_id)
+                await self._hide_in(one, node_ids, size)
+
+    async def _look_at_all(
+        self,
+        listing: Listing,
+        spaces: Sequence[OpenSpace],
+        reading: Reading,
+        account_id: str,
+    ) -> Reading:
+        started = self._now()
+        complete = [one for one in spaces if await listing.sweep(one, lambda: self._count(listing))]
+        was_read_as = reading.account_id
+        reading = await listing.items(reading, spaces, all_=self._plan.full)
+        if await self._hide(complete, was_read_as, account_id):
+            reading = replace(reading, account_id=account_id)
+            await self._leave_other_spaces(spaces)
+        await self._target.nodes.forget_failures()
+        self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
+        return replace(reading, swept_at=started) if len(complete) == len(spaces) else reading
+
+    def _count(self, listing: Listing) -> None:
+        self.report.pages = listing.pages
+        self.report.requests = self._source.requests
         self._progress(self.report)
-        return _Swept(space, space_id, pages)
 
-    async def _leave_other_spaces(self, spaces: Sequence[Space]) -> None:
-        if not self.is_partial:
-            keys = [space.key for space in spaces]
-            self.report.hidden += await self._store.tombstone_other_spaces(keys)
+    async def _hide(
+        self, spaces: Sequence[OpenSpace], last_account: str | None, account_id: str
+    ) -> bool:
+        """Hides what complete sweeps did not see; False when that is doubted."""
+        unseen = [
+            (one, *await self._target.nodes.unseen(self._run_id, one.space_id)) for one in spaces
+        ]
+        gone = sum(len(node_ids) for _, node_ids, _ in unseen)
+        if gone and not self._plan.full and last_account not in (None, account_id):
+            self.report.problems.append(
+                f"The site was last read as account {last_account} and now as {account_id}, which "
+                f"does not see {gone} pages; nothing was hidden. If the new account sees all that "
+                f"it should, run `confluence-mcp ingest --full`."
+            )
+            return False
+        if gone and await self._source.identity() != account_id:
+            raise SourceError("The account changed during the run; nothing was hidden. Run again.")
+        believed = [await self._hide_in(one, ids, known) for one, ids, known in unseen]
+        return all(believed)
 
-    async def _bring_up_to_date(self, swept: _Swept, tree: Tree) -> None:
-        stored = await self._store.stored_versions(swept.space_id)
-        changes = _compare(swept.pages, stored, tree, full=self._full)
-        for at in range(0, len(changes.fetch), BATCH):
-            await self._take_in(swept, changes.fetch[at : at + BATCH], tree)
-        for version in changes.place:
-            await self._store.place_page(version)
-        self.report.moved += len(changes.place)
-        if self._is_doubtful(swept.space, changes):
-            return
-        self.report.hidden += await self._store.tombstone(changes.gone)
-        await self._store.mark_swept(swept.space_id)
-        logger.info("space=%s pages=%d", swept.space.key, len(swept.pages))
+    async def _hide_in(self, one: OpenSpace, node_ids: Sequence[str], known: int) -> bool:
+        if self._is_doubtful(one.space, len(node_ids), known):
+            return False
+        gone = await self._really_gone(one.space, node_ids)
+        self.report.hidden += await self._target.store.tombstone(gone)
+        await self._target.nodes.forget(gone)
+        await self._target.store.mark_swept(one.space_id)
+        logger.info("space=%s known=%d gone=%d", one.space.key, known, len(gone))
+        return True
 
-    def _is_doubtful(self, space: Space, changes: _Changes) -> bool:
+    def _is_doubtful(self, space: Space, gone: int, before: int) -> bool:
         """Whether so much is missing from a sweep that it is no reason to hide pages."""
-        gone, before = len(changes.gone), len(changes.gone) + changes.kept
-        is_doubtful = gone > DOUBT_PAGES and gone > DOUBT_SHARE * before and not self._full
+        is_doubtful = gone > DOUBT_PAGES and gone > DOUBT_SHARE * before and not self._plan.full
         if is_doubtful:
             self.report.problems.append(
                 f"{gone} of {before} pages of space {space.key} are missing from the listing; "
@@ -153,154 +273,58 @@ class Sync:
             )
         return is_doubtful
 
-    async def _take_in(self, swept: _Swept, pages: Sequence[PageSummary], tree: Tree) -> None:
-        fetched: list[SourcePage] = []
-        for answer in await self._fetch(swept.space, pages):
-            if isinstance(answer, FetchFailure):
-                await self._fail(swept, answer.page_id, tree, answer.error)
-            else:
-                fetched.append(answer)
-        converted = await self._convert(swept, fetched, tree)
-        vectors = await self._embed(converted)
-        for page, chunks in converted:
-            await self._write(swept, page, chunks, vectors, tree)
-        self._progress(self.report)
+    async def _really_gone(self, space: Space, node_ids: Sequence[str]) -> list[str]:
+        """Those that the site does not show by their ids either, in no space that is taken in."""
+        gone: list[str] = []
+        for at in range(0, len(node_ids), LOOK_AGAIN):
+            some = node_ids[at : at + LOOK_AGAIN]
+            shown = await self._source.still_shown(some)
+            gone += [
+                node_id
+                for node_id in some
+                if node_id not in shown or not self._plan.space_filter.admits(shown[node_id])
+            ]
+        if len(gone) < len(node_ids):
+            self.report.problems.append(
+                f"{len(node_ids) - len(gone)} pages of space {space.key} were missing from its "
+                f"listing but are there; they were kept. The next run settles it."
+            )
+        return gone
 
-    async def _fetch(
-        self, space: Space, pages: Sequence[PageSummary]
-    ) -> list[SourcePage | FetchFailure]:
-        """An answer for each page, also where a source gives up because several in a row fail."""
-        answers: dict[str, SourcePage | FetchFailure] = {}
-        while left := [page for page in pages if page.page_id not in answers]:
-            before = len(answers)
-            try:
-                async for answer in self._source.fetch(space, left):
-                    answers[_page_id(answer)] = answer
-                    is_failure = isinstance(answer, FetchFailure)
-                    self._unanswered = self._unanswered + 1 if is_failure else 0
-                break
-            except SourceUnavailable:
-                if len(answers) == before or self._unanswered > DOUBT_UNANSWERED:
-                    raise
-                # Raises too when it is the site that does not answer, and not only these pages.
-                await self._source.spaces()
-        return list(answers.values())
-
-    async def _convert(
-        self, swept: _Swept, fetched: Sequence[SourcePage], tree: Tree
-    ) -> list[tuple[Page, Sequence[Chunk]]]:
-        people = {page.author for page in fetched if page.author is not None}
-        names = await self._source.user_names(
-            people.union(*(user_ids(page.storage) for page in fetched))
-        )
-        converted: list[tuple[Page, Sequence[Chunk]]] = []
-        for page in fetched:
-            try:
-                converted.append(
-                    await asyncio.to_thread(
-                        convert_page,
-                        page,
-                        swept.space.key,
-                        tree,
-                        user_names=names,
-                        attachment_url=self._source.attachment_url,
-                        limit=self._limit,
-                        count_tokens=self._embedder.count_tokens,
-                    )
-                )
-            except Exception as error:  # one poison page must not end the run
-                logger.exception("page_id=%s cannot be converted", page.summary.page_id)
-                await self._fail(swept, page.summary.page_id, tree, error)
-        return converted
-
-    async def _embed(
-        self, converted: Sequence[tuple[Page, Sequence[Chunk]]]
-    ) -> dict[bytes, Vector]:
-        """Vectors by text hash for every text that is not stored with its page yet."""
-        texts: dict[bytes, str] = {}
-        for page, chunks in converted:
-            stored = await self._store.stored_hashes(page.page_id)
-            for chunk in chunks:
-                key = chunk_hash(page.title, chunk)
-                if key not in stored:
-                    texts[key] = passage_text(page.title, chunk.heading_path, chunk.body)
-        vectors = await self._embedder.embed_passages(list(texts.values()))
-        self.report.embedded += len(texts)
-        return dict(zip(texts, vectors, strict=True))
-
-    async def _write(
-        self,
-        swept: _Swept,
-        page: Page,
-        chunks: Sequence[Chunk],
-        vectors: dict[bytes, Vector],
-        tree: Tree,
-    ) -> None:
-        try:
-            await self._store.replace_page(swept.space_id, page, chunks, vectors, recipe=RECIPE)
-        except UNSTORABLE as error:
-            logger.exception("page_id=%s cannot be stored", page.page_id)
-            await self._fail(swept, page.page_id, tree, error)
+    async def _leave_other_spaces(self, spaces: Sequence[OpenSpace]) -> None:
+        """Hides the pages of spaces that are not taken in any more, or are gone."""
+        if self._is_partial:
             return
-        self.report.stored += 1
-        self.report.chunks += len(chunks)
-        self.report.unreadable += len(page.unreadable)
+        keys = {one.space.key for one in spaces}
+        sizes = await self._target.nodes.space_sizes()
+        vanished = {key for key in sizes.keys() - keys if self._plan.space_filter.admits(key)}
+        kept = await self._doubted(vanished, sizes)
+        if kept:
+            self.report.problems.append(
+                f"The spaces {_some(sorted(kept))} are missing from the list of spaces; nothing of "
+                f"them was hidden. Check what the account may see; if they are really gone, run "
+                f"`confluence-mcp ingest --full`."
+            )
+        left = sorted(keys | kept)
+        self.report.hidden += await self._target.store.tombstone_other_spaces(left)
+        await self._target.nodes.forget_other_spaces(left)
 
-    async def _fail(self, swept: _Swept, page_id: str, tree: Tree, error: Exception) -> None:
-        self.report.failed += 1
-        title = clean(tree.titles.get(page_id, page_id))
-        reason = clean(str(error)) or type(error).__name__
-        logger.warning("page_id=%s failed: %s", page_id, reason)
-        await self._store.record_failure(swept.space_id, page_id, title, reason)
-
-
-def _tree(swept: Sequence[_Swept]) -> Tree:
-    pages = [(one.space.key, page) for one in swept for page in one.pages]
-    return Tree(
-        parents={page.page_id: page.parent_id for _, page in pages},
-        titles={page.page_id: page.title for _, page in pages},
-        urls={(key, page.title): page.url for key, page in pages},
-    )
-
-
-def _compare(
-    pages: Sequence[PageSummary],
-    stored: dict[str, StoredVersion],
-    tree: Tree,
-    *,
-    full: bool,
-) -> _Changes:
-    fetch: list[PageSummary] = []
-    place: list[StoredVersion] = []
-    for page in pages:
-        known = stored.get(page.page_id)
-        if full or known is None or _is_changed(page, known):
-            fetch.append(page)
-            continue
-        placed = replace(
-            known,
-            ancestors=list(tree.ancestors(page.page_id)),
-            position=page.position,
-            url=page.url,
-            state=page.state,
-        )
-        if placed != known:
-            place.append(placed)
-    # A page that another space shows now is on its way there, and not gone.
-    seen = tree.parents.keys()
-    live = {page_id for page_id, known in stored.items() if known.state != State.TOMBSTONED}
-    return _Changes(fetch, place, sorted(live - seen), kept=len(live & seen))
-
-
-def _page_id(answer: SourcePage | FetchFailure) -> str:
-    return answer.page_id if isinstance(answer, FetchFailure) else answer.summary.page_id
+    async def _doubted(self, vanished: set[str], sizes: Mapping[str, int]) -> set[str]:
+        """Those of the vanished spaces that are not believed to be gone."""
+        if self._plan.full:
+            return set()
+        pages = sum(sizes[key] for key in vanished)
+        if pages > DOUBT_PAGES and pages > DOUBT_SHARE * sum(sizes.values()):
+            return vanished
+        doubted: set[str] = set()
+        for key in vanished:
+            some = await self._target.nodes.some_of(key, LOOK_AGAIN)
+            if key in (await self._source.still_shown(some)).values():
+                doubted.add(key)
+        return doubted
 
 
 def _some(keys: Sequence[str]) -> str:
     """The first keys of many, for a person."""
     more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
     return (", ".join(sorted(keys)[:SHOWN_KEYS]) or "none") + more
-
-
-def _is_changed(page: PageSummary, known: StoredVersion) -> bool:
-    return (page.version, page.title, RECIPE) != (known.version, known.title, known.recipe)

@@ -12,7 +12,19 @@ from index.database import Database
 from index.embeddings import Vector, embeddable
 from index.language import language_of
 from index.models import EmbeddingModel, claim_model
-from index.records import Chunk, ContentType, Page, Space, State, chunk_hash, passage_text
+from index.page_write import PageUpdate
+from index.records import (
+    Attachment,
+    Chunk,
+    ChunkKind,
+    Comment,
+    ContentType,
+    Page,
+    Space,
+    State,
+    chunk_hash,
+    passage_text,
+)
 from index.search import Searcher
 from index.store import Store
 from tests.openai_endpoint import word_vector
@@ -112,9 +124,17 @@ class SmallWiki:
             else Chunk(position, (), "", chunk)
             for position, chunk in enumerate(chunks)
         ]
-        space_id = await self.store.open_space(Space(page.space_key, page.space_key, SITE))
-        vectors = await self.vectors(page.title, cut)
-        await self.store.replace_page(space_id, page, cut, vectors, recipe=1)
+        await self.write(with_body(page, *cut))
+
+    async def space(self, key: str = "ENG") -> int:
+        """The index's own number of a space."""
+        return await self.store.open_space(Space(key, key, SITE))
+
+    async def write(self, update: PageUpdate) -> None:
+        """Stores what is new about a page."""
+        space_id = await self.space(update.page.space_key if update.page else "ENG")
+        vectors = await self.vectors(update.title, update.chunks)
+        await self.store.write(space_id, update, vectors, recipe=1)
 
     async def vectors(self, title: str, chunks: Sequence[Chunk]) -> Mapping[bytes, Vector]:
         """Vectors by text hash."""
@@ -139,6 +159,76 @@ def page(page_id: str = "1", title: str = "Page", **changes: object) -> Page:
     """A page with some of its facts changed."""
     made = replace(PAGE, page_id=page_id, title=title, url=f"{SITE}/pages/{page_id}")
     return replace(made, **changes)  # pyright: ignore[reportArgumentType]: names are checked at run time
+
+
+def with_body(page: Page, *chunks: Chunk) -> PageUpdate:
+    """A page with its facts and body, all else as it is stored."""
+    return PageUpdate(
+        page_id=page.page_id,
+        title=page.title,
+        page=page,
+        comments=None,
+        attachments=(),
+        kept_attachments=None,
+        chunks=chunks,
+    )
+
+
+def update(page_id: str = "1", title: str = "Page", **changes: object) -> PageUpdate:
+    """Nothing new about a page but what is given."""
+    nothing = PageUpdate(
+        page_id=page_id,
+        title=title,
+        page=None,
+        comments=None,
+        attachments=(),
+        kept_attachments=None,
+        chunks=(),
+    )
+    return replace(nothing, **changes)  # pyright: ignore[reportArgumentType]: names are checked at run time
+
+
+def comment(comment_id: str, text: str = "", **changes: object) -> Comment:
+    """A footer comment with some of its facts changed."""
+    made = Comment(
+        comment_id=comment_id,
+        parent_id=None,
+        selection=None,
+        resolution=None,
+        author="Ada",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        version=1,
+        url=f"{SITE}/pages/1?focusedCommentId={comment_id}",
+        markdown=text,
+    )
+    return replace(made, **changes)  # pyright: ignore[reportArgumentType]: names are checked at run time
+
+
+def attachment(attachment_id: str, text: str = "", **changes: object) -> Attachment:
+    """A file with some of its facts changed."""
+    made = Attachment(
+        attachment_id=attachment_id,
+        filename=f"{attachment_id}.txt",
+        media_type="text/plain",
+        size=len(text),
+        version=1,
+        url=f"{SITE}/download/{attachment_id}.txt",
+        markdown=text,
+        unreadable=None,
+    )
+    return replace(made, **changes)  # pyright: ignore[reportArgumentType]: names are checked at run time
+
+
+def chunks_of(item: Comment | Attachment, *texts: str) -> list[Chunk]:
+    """Texts as the chunks of a comment thread or a file."""
+    if isinstance(item, Comment):
+        kind, item_id = ChunkKind.COMMENT, item.comment_id
+    else:
+        kind, item_id = ChunkKind.ATTACHMENT, item.attachment_id
+    return [
+        Chunk(position, (), "", text, kind, item_id, item.url)
+        for position, text in enumerate(texts or (item.markdown,))
+    ]
 
 
 def in_its_language(page: Page, *bodies: str) -> Page:

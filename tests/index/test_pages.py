@@ -1,14 +1,19 @@
 """Whole pages: by id, by title, and their place in the tree."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
 from index.database import Database
 from index.errors import NotFound
-from index.pages import Pages
+from index.nodes import Node, Nodes
+from index.pages import Pages, in_threads
 from index.records import ContentType, Heading, State, Unreadable
-from tests.index.small_wiki import SITE, SmallWiki, page
+from index.results import PageLink
+from tests.index.small_wiki import SITE, SmallWiki, attachment, comment, page, update
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +106,121 @@ async def test_ancestors_run_from_the_root_down_without_those_not_there(
     stored = await pages.page("5")
 
     assert [link.title for link in stored.ancestors] == ["Root", "Parent"]
+
+
+def node(node_id: str, title: str, kind: ContentType, parent: str | None = None) -> Node:
+    """A line of a sweep."""
+    url = f"{SITE}/{kind}/{node_id}"
+    return Node(node_id, kind, parent, title, url, 1, State.LIVE, int(node_id), None)
+
+
+async def saw(wiki: SmallWiki, *nodes: Node) -> None:
+    await Nodes(wiki.database, wiki.store.site_id).saw(1, await wiki.space(), nodes)
+
+
+async def test_folders_are_ancestors_though_they_cannot_be_read(
+    wiki: SmallWiki, pages: Pages
+) -> None:
+    await saw(
+        wiki,
+        node("10", "Root", ContentType.PAGE),
+        node("20", "Guides", ContentType.FOLDER, "10"),
+        node("30", "Hidden", ContentType.PAGE, "20"),
+    )
+    await wiki.put(page("30", "Hidden", state=State.TOMBSTONED), "alpha")
+    await wiki.put(page("40", "Stored alone"), "alpha")
+    await wiki.put(page("5", "Leaf", ancestors=("10", "20", "30", "40", "50")), "alpha")
+
+    stored = await pages.page("5")
+
+    assert stored.ancestors == (
+        PageLink("10", "Root", f"{SITE}/page/10", ContentType.PAGE),
+        PageLink("20", "Guides", f"{SITE}/folder/20", ContentType.FOLDER),
+        PageLink("40", "Stored alone", f"{SITE}/pages/40", ContentType.PAGE),
+    )
+
+
+async def test_folders_and_whiteboards_are_children_in_their_places(
+    wiki: SmallWiki, pages: Pages
+) -> None:
+    await wiki.put(page("1", "Root"), "alpha")
+    await wiki.put(page("3", "Page", ancestors=("1",), position=3), "alpha")
+    board = page("4", "Kept board", ancestors=("1",), content_type=ContentType.WHITEBOARD)
+    await wiki.put(replace(board, position=4), "")
+    await wiki.put(page("6", "Gone", ancestors=("1",), state=State.TOMBSTONED), "alpha")
+    await saw(
+        wiki,
+        node("1", "Root", ContentType.PAGE),
+        node("2", "Folder", ContentType.FOLDER, "1"),
+        node("3", "Page", ContentType.PAGE, "1"),
+        node("4", "Seen board", ContentType.WHITEBOARD, "1"),
+        node("5", "Not read yet", ContentType.PAGE, "1"),
+        node("6", "Gone", ContentType.DATABASE, "1"),
+        node("7", "Below", ContentType.FOLDER, "2"),
+    )
+
+    children = (await pages.page("1")).children
+
+    assert [(one.title, one.content_type) for one in children] == [
+        ("Folder", ContentType.FOLDER),
+        ("Page", ContentType.PAGE),
+        ("Kept board", ContentType.WHITEBOARD),
+    ]
+
+
+async def test_comments_come_back_in_threads_and_attachments_without_text(
+    wiki: SmallWiki, pages: Pages
+) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    given = [
+        comment("9", "late", created_at=day + timedelta(days=2)),
+        comment("10", "first", created_at=day, selection="a word", resolution="resolved"),
+        comment("11", "reply", parent_id="10", created_at=day + timedelta(days=3), author=None),
+        comment("12", "reply to reply", parent_id="11", created_at=day + timedelta(days=4)),
+        comment("13", "second reply", parent_id="10", created_at=day + timedelta(days=4)),
+        comment("14", "orphan", parent_id="99", created_at=None),
+    ]
+    files = [
+        attachment("3", "text", filename="b.txt", recipe=7),
+        attachment("2", filename="A.png", media_type="image/png", unreadable="a picture"),
+    ]
+    await wiki.write(update(page=page("1"), comments=given, attachments=files))
+
+    stored = await pages.page("1")
+
+    assert [one.comment_id for one in stored.comments] == ["10", "11", "12", "13", "9", "14"]
+    assert set(stored.comments) == set(given)
+    assert stored.attachments == (files[1], replace(files[0], markdown=""))
+
+
+@given_any(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.none() | st.integers(0, 7)), unique_by=lambda link: link[0]
+    )
+)
+def test_no_comment_is_lost_whatever_they_answer(links: list[tuple[int, int | None]]) -> None:
+    comments = [
+        comment(str(number), parent_id=None if parent is None else str(parent))
+        for number, parent in links
+    ]
+
+    ordered = in_threads(comments)
+
+    assert sorted(one.comment_id for one in ordered) == sorted(str(number) for number, _ in links)
+
+
+async def test_an_attachment_is_read_by_its_name(wiki: SmallWiki, pages: Pages) -> None:
+    older = attachment("1", "old", filename="PLAN.txt", version=3)
+    plan = attachment("2", "new", filename="Plan.txt")
+    await wiki.write(update("1", page=page("1"), attachments=[older, plan]))
+    await wiki.write(update("2", page=page("2"), attachments=[attachment("4", "other")]))
+    await wiki.store.tombstone(["2"])
+
+    assert await pages.attachment("1", "Plan.txt") == plan
+    assert await pages.attachment("1", "plan.TXT") == older
+    for page_id, name in (("1", "none.txt"), ("2", "4.txt"), ("3", "Plan.txt"), ("\x00", "\ud800")):
+        with pytest.raises(NotFound, match="No attachment"):
+            await pages.attachment(page_id, name)
 
 
 async def test_sites_that_share_page_ids_do_not_mix_their_trees(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index.database import Database
 from index.embeddings import Vector
-from index.records import Chunk, ContentType, State
+from index.records import Chunk, ChunkKind, ContentType, State
 from index.results import Filters, Hit
 from index.search import DENSE_SHARE, FOREIGN_SHARE, Searcher
 from index.store import forget_site
@@ -23,7 +23,16 @@ from tests.index.plain_search import (
     page_scores,
     scaled,
 )
-from tests.index.small_wiki import GivenVectors, SmallWiki, page
+from tests.index.small_wiki import (
+    SITE,
+    GivenVectors,
+    SmallWiki,
+    attachment,
+    chunks_of,
+    comment,
+    page,
+    update,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -242,6 +251,75 @@ async def test_filters_leave_only_what_they_name(
     await fill_for_filters(wiki)
 
     assert await everything(wiki, filters) == set(expected)
+
+
+async def fill_with_parts(wiki: SmallWiki) -> None:
+    """A page of all parts, one with a comment of another word, one of a body alone."""
+    talk, plan = comment("7"), attachment("8", filename="plan.pdf")
+    await wiki.write(
+        update(
+            "1",
+            page=page("1"),
+            comments=[talk],
+            attachments=[plan],
+            chunks=[
+                Chunk(0, ("Setup",), "setup", "alpha body"),
+                *chunks_of(talk, "alpha talk"),
+                *chunks_of(plan, "alpha sheet"),
+            ],
+        )
+    )
+    await wiki.write(
+        update(
+            "2",
+            page=page("2", space_key="OPS"),
+            comments=[comment("9")],
+            chunks=[Chunk(0, (), "", "alpha"), *chunks_of(comment("9"), "beta")],
+        )
+    )
+    await wiki.put(page("3"), "alpha")
+
+
+async def test_a_passage_opens_what_it_is_of(wiki: SmallWiki) -> None:
+    await fill_with_parts(wiki)
+
+    (hit,) = (await wiki.searcher.search("alpha", Filters(ancestor="1"), passages=5)).hits
+
+    assert {(one.body, one.kind, one.url, one.attachment) for one in hit.passages} == {
+        ("alpha body", ChunkKind.BODY, f"{SITE}/pages/1#setup", None),
+        ("alpha talk", ChunkKind.COMMENT, comment("7").url, None),
+        ("alpha sheet", ChunkKind.ATTACHMENT, attachment("8").url, "plan.pdf"),
+    }
+
+
+OF_BODIES = {"alpha body", "alpha"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(kinds=(ChunkKind.BODY,)), OF_BODIES),
+        (Filters(kinds=(ChunkKind.COMMENT,)), {"alpha talk", "beta"}),
+        (Filters(kinds=(ChunkKind.ATTACHMENT,)), {"alpha sheet"}),
+        (Filters(kinds=(ChunkKind.ATTACHMENT, ChunkKind.BODY)), {"alpha sheet", *OF_BODIES}),
+        (Filters(kinds=(ChunkKind.ATTACHMENT,), spaces=("OPS",)), set[str]()),
+        (Filters(kinds=(ChunkKind.COMMENT,), spaces=("OPS",)), {"beta"}),
+    ],
+)
+@pytest.mark.parametrize("dense_share", [0.0, 0.5, 1.0])
+async def test_only_passages_of_the_kinds_asked_for_are_found(
+    wiki: SmallWiki, filters: Filters, expected: set[str], dense_share: float
+) -> None:
+    await fill_with_parts(wiki)
+    await wiki.store.settle()
+
+    found = await wiki.searcher.search(
+        "alpha beta", filters, limit=50, passages=5, dense_share=dense_share
+    )
+
+    bodies = {passage.body for hit in found.hits for passage in hit.passages}
+    assert bodies == expected
+    assert found.total == len(found.hits)
 
 
 async def test_filters_together_leave_what_each_of_them_leaves(wiki: SmallWiki) -> None:

@@ -37,7 +37,7 @@ DIMENSION = 64 if CHUNKS <= 50_000 else 384
 QUESTIONS = 12
 SCAN, WALK = 10**9, 0  # limits at which the vector leg scans bits always, or never
 FILTERS: Mapping[str, object] = dict.fromkeys(
-    ["spaces", "labels", "content_types", "author", "ancestor", "updated_after"]
+    ["spaces", "labels", "content_types", "kinds", "author", "ancestor", "updated_after"]
 )
 EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) ")
 Shown = NDArray[np.bool_]

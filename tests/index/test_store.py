@@ -2,22 +2,26 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.chunk_write import PageChangedMeanwhile
 from index.database import Database
 from index.errors import NotFound
 from index.pages import Pages
-from index.records import Chunk, Heading, Space, State, Unreadable
+from index.records import Chunk, Heading, Unreadable
 from index.results import Filters
 from index.store import HNSW_FROM, forget_site, other_sites
-from tests.index.small_wiki import SITE, SmallWiki, page
+from tests.index.small_wiki import SITE, SmallWiki, page, with_body
 
 pytestmark = pytest.mark.anyio
+
+FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 # One row for each chunk; xmin tells whether its words or its vector were written anew.
 CHUNKS = """
@@ -78,12 +82,12 @@ async def test_texts_that_stand_twice_on_a_page_are_counted_by_place(wiki: Small
 
 async def test_stored_texts_need_no_vector_again(wiki: SmallWiki) -> None:
     await wiki.put(page(), "alpha", "beta")
-    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+    space_id = await wiki.space()
     chunks = [Chunk(0, (), "", "beta"), Chunk(1, (), "", "alpha")]
     wanted = await wiki.vectors("Page", chunks)
 
     stored = await wiki.store.stored_hashes("1")
-    await wiki.store.replace_page(space_id, page(), chunks, {}, recipe=1)
+    await wiki.store.write(space_id, with_body(page(), *chunks), {}, recipe=1)
 
     assert stored == wanted.keys()
     assert await bodies(wiki) == ["beta", "alpha"]
@@ -132,6 +136,19 @@ async def test_a_page_without_text_is_found_by_its_title(wiki: SmallWiki) -> Non
     await wiki.put(page(title="Holiday calendar"), "")
 
     assert await wiki.found("holiday") == ["1"]
+
+
+async def test_a_page_written_meanwhile_is_to_be_embedded_anew(wiki: SmallWiki) -> None:
+    await wiki.put(page(version=1), "alpha")
+    stale = with_body(page(version=2), Chunk(0, (), "", "alpha"), Chunk(1, (), "", "beta"))
+    vectors = await wiki.vectors("Page", stale.chunks[1:])
+    await wiki.put(page(version=1), "gamma")
+
+    with pytest.raises(PageChangedMeanwhile):
+        await wiki.store.write(await wiki.space(), stale, vectors, recipe=1)
+
+    assert await bodies(wiki) == ["gamma"]
+    assert await wiki.rows("SELECT version FROM page") == [(1,)]
 
 
 async def test_readers_never_see_half_a_page(wiki: SmallWiki) -> None:
@@ -215,45 +232,6 @@ async def test_what_postgres_cannot_store_is_left_out_of_every_text(wiki: SmallW
     assert await bodies(wiki) == ["kept"]
 
 
-async def test_a_page_that_went_in_is_no_failure_any_more(wiki: SmallWiki) -> None:
-    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
-    await wiki.store.record_failure(space_id, "1", "Page", "broken")
-    await wiki.store.record_failure(space_id, "1", "Page", "still broken")
-    failures = await wiki.rows("SELECT error, attempts FROM page_failure")
-
-    await wiki.put(page(), "alpha")
-
-    assert failures == [("still broken", 2)]
-    assert await wiki.rows("SELECT FROM page_failure") == []
-
-
-async def test_hidden_pages_are_known_and_come_back(wiki: SmallWiki) -> None:
-    await wiki.put(page("1"), "alpha")
-    await wiki.put(page("2", state=State.ARCHIVED), "beta")
-    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
-
-    hidden = await wiki.store.tombstone(["1", "2", "3"])
-    again = await wiki.store.tombstone(["1"])
-    stored = await wiki.store.stored_versions(space_id)
-    await wiki.store.place_page(replace(stored["1"], state=State.LIVE, position=7))
-
-    assert (hidden, again) == (2, 0)
-    assert {known.state for known in stored.values()} == {"tombstoned"}
-    assert (await wiki.store.stored_versions(space_id))["1"].position == 7
-    assert await wiki.found("alpha") == ["1"]
-    assert await wiki.found("beta") == []
-
-
-async def test_pages_of_spaces_that_are_gone_are_hidden(wiki: SmallWiki) -> None:
-    for number, key in enumerate(["ENG", "OPS", "HR"]):
-        await wiki.put(page(str(number), space_key=key), "alpha")
-
-    hidden = await wiki.store.tombstone_other_spaces(["ENG", "NEW"])
-
-    assert hidden == 2
-    assert await wiki.found("alpha") == ["0"]
-
-
 async def test_a_site_leaves_the_index_alone(database: Database) -> None:
     here = await SmallWiki.open(database)
     there = await SmallWiki.open(database, site="https://other.example/wiki")
@@ -317,6 +295,11 @@ class Hide:
 
 
 @dataclass(frozen=True, slots=True)
+class Purge:
+    """Pages that are hidden are deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """The site leaves the index, or all sites do."""
 
@@ -337,6 +320,7 @@ STEPS = st.one_of(
     *(PUTS, PUTS, PUTS),
     st.builds(Hide, NUMBERS),
     st.builds(Forget, st.sampled_from([SITE, None])),
+    st.just(Purge()),
     st.just(Settle()),
 )
 
@@ -346,7 +330,7 @@ STEPS = st.one_of(
 )
 @given(steps=st.lists(STEPS, max_size=12))
 async def test_words_are_counted_right_whatever_happens(
-    database: Database, steps: list[Put | Hide | Forget | Settle]
+    database: Database, steps: list[Put | Hide | Purge | Forget | Settle]
 ) -> None:
     await forget_site(database, None)
     wiki = await SmallWiki.open(database)
@@ -356,6 +340,8 @@ async def test_words_are_counted_right_whatever_happens(
                 await wiki.put(page(str(number), language=language), *texts)
             case Hide(number):
                 await wiki.store.tombstone([str(number)])
+            case Purge():
+                await wiki.store.purge(FUTURE)
             case Forget(site):
                 await forget_site(database, site)
                 wiki = await SmallWiki.open(database)
@@ -379,7 +365,7 @@ async def test_writers_and_folding_do_not_lose_counts(wiki: SmallWiki) -> None:
 
 
 async def test_a_sweep_counts_the_words_of_its_space(wiki: SmallWiki) -> None:
-    space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
+    space_id = await wiki.space()
     await wiki.put(page(), "alpha beta")
 
     await wiki.store.mark_swept(space_id)

@@ -30,8 +30,8 @@ async def test_words_are_counted_as_text_search_reads_them(database: Database) -
     texts = ["The deploys, deploying deploy!", "", "Äpfel und TB-4031\x00", "the of and"]
 
     async with database.pool.connection() as connection:
-        english = await term_counts(connection, "english", texts)
-        simple = await term_counts(connection, "simple", texts[:1])
+        english = await term_counts(connection, ["english"] * 4, texts)
+        simple = await term_counts(connection, ["simple"], texts[:1])
 
     assert english == [
         {term_id("english", "deploy"): 3},
@@ -47,8 +47,8 @@ async def test_words_are_counted_as_text_search_reads_them(database: Database) -
 @pytest.mark.anyio
 async def test_a_word_of_another_language_is_another_term(database: Database) -> None:
     async with database.pool.connection() as connection:
-        (english,) = await term_counts(connection, "english", ["server"])
-        (german,) = await term_counts(connection, "german", ["server"])
+        (english,) = await term_counts(connection, ["english"], ["server"])
+        (german,) = await term_counts(connection, ["german"], ["server"])
 
     assert english.keys().isdisjoint(german)
 

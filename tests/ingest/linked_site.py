@@ -19,4 +19,11 @@ def _attachment_url(filename: str) -> str:
     return f"https://wiki.example.org/files/{filename}"
 
 
-CONTEXT = LinkContext("ENG", _page_url, _attachment_url, _USERS.get)
+CONTEXT = LinkContext(
+    "ENG",
+    _page_url,
+    _attachment_url,
+    _USERS.get,
+    page_title="Set-up of api 2",
+    jira_url="https://jira.example.org/browse",
+)

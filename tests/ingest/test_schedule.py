@@ -31,10 +31,11 @@ class Clock:
     def now(self) -> datetime:
         return self.time
 
-    async def sleep(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> bool:
         assert seconds > 0
         self.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
+        return False
 
     async def starts(
         self,
@@ -55,23 +56,23 @@ class Clock:
                 raise failing_with
 
         with pytest.raises(Stop):
-            await keep_running(run, schedule, now=self.now, sleep=self.sleep)
+            await keep_running(run, schedule, now=self.now, wait=self.wait)
         return self.started
 
 
 class FastClock(Clock):
     """Sleeps a little less than told."""
 
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(max(seconds - 0.3, 0.1))
+    async def wait(self, seconds: float) -> bool:
+        return await super().wait(max(seconds - 0.3, 0.1))
 
 
 class SleepyClock(Clock):
     """The lid is closed for an hour during the first sleep."""
 
-    async def sleep(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> bool:
         is_first = self.time == START
-        await super().sleep(seconds + (3600 if is_first else 0))
+        return await super().wait(seconds + (3600 if is_first else 0))
 
 
 def minutes(*numbers: float) -> list[datetime]:

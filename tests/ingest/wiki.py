@@ -1,8 +1,9 @@
 """A simulated site on its way into a real index: runs of the ingest, and what they leave there."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import LiteralString
 
 from psycopg.rows import TupleRow
@@ -18,8 +19,10 @@ from index.search import Searcher
 from index.settings import IndexSettings
 from ingest.report import Report
 from ingest.run import ingest_once
+from ingest.schedule import utc_now
 from ingest.settings import IngestSettings
 from ingest.sources.source import Source
+from ingest.sync import Plan
 from tests.confluence.faults import Faults
 from tests.confluence.site import Site
 from tests.ingest.cloud_sites import Scene, scene
@@ -28,6 +31,7 @@ from tests.openai_endpoint import OpenAIEndpoint, openai_endpoint
 LISTINGS = ("*/spaces", "*/spaces/*/pages", "*/spaces/*/blogposts")
 CHUNKS = "SELECT text_hash, chunk_id FROM chunk JOIN page USING (page_ref) WHERE page_id = %(id)s"
 FAILURES = "SELECT page_id, title, error, attempts FROM page_failure ORDER BY page_id"
+RETRY_NOW = "UPDATE page_failure SET retry_at = now() RETURNING page_id"
 # Every row of the index that a page is made of, with the transaction that wrote it.
 WRITTEN = """
 SELECT 'page', page_ref, xmin::text FROM page UNION ALL
@@ -57,10 +61,27 @@ class Wiki:
         """What goes wrong at the site."""
         return self.scene.faults
 
-    async def run(self, spaces: str = "", *, full: bool = False, only: bool = False) -> Report:
-        """One ingest; `spaces` as in CONFLUENCE_SPACES, or with `only` as in --space."""
+    async def run(
+        self,
+        spaces: str = "",
+        *,
+        full: bool = False,
+        only: bool = False,
+        quick: bool = False,
+        hinted: frozenset[str] = frozenset(),
+    ) -> Report:
+        """One ingest by the site's clock; `spaces` as CONFLUENCE_SPACES, with `only` as --space."""
         async with self.scene.source() as source:
-            return await take_in(self.settings, source, spaces, full=full, only=only)
+            return await take_in(
+                self.settings,
+                source,
+                spaces,
+                full=full,
+                only=only,
+                quick=quick,
+                hinted=hinted,
+                now=lambda: self.site.clock.now,
+            )
 
     def embedded_texts(self) -> list[str]:
         """The passages that were sent to the endpoint so far; forgets them."""
@@ -117,12 +138,19 @@ async def take_in(
     *,
     full: bool = False,
     only: bool = False,
+    quick: bool = False,
+    hinted: frozenset[str] = frozenset(),
+    now: Callable[[], datetime] = utc_now,
 ) -> Report:
     """One ingest of a source."""
-    space_filter = IngestSettings.model_validate({"confluence_spaces": spaces}).space_filter
-    return await ingest_once(
-        settings, source, space_filter=space_filter, full=full, is_partial=only
+    plan = Plan(
+        space_filter=IngestSettings.model_validate({"confluence_spaces": spaces}).space_filter,
+        full=full,
+        is_partial=only,
+        quick=quick,
+        hinted=hinted,
     )
+    return await ingest_once(settings, source, plan, now=now)
 
 
 def with_endpoint(settings: IndexSettings, endpoint: OpenAIEndpoint) -> IndexSettings:

@@ -1,0 +1,239 @@
+"""What is to be done: pages that the index does not hold as the sweeps have seen them."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+
+from psycopg.rows import class_row
+
+from index.database import Database
+from index.language import clean
+from index.nodes import ITEM_KINDS, ItemNode
+
+
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """Versions of what makes text: of bodies and comments, of attachments read and passed over."""
+
+    recipe: int
+    text_recipe: int
+    skip_recipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A page that the index does not hold as the site shows it, and what of it is out of date.
+
+    `comment_stamp` names the comments that the site shows now, and `attachment_ids` those
+    attachments to read anew.
+    """
+
+    page_id: str
+    space_id: int
+    space_key: str
+    content_type: str
+    title: str
+    url: str
+    version: int
+    state: str
+    parent_id: str | None
+    position: int | None
+    labels: list[str] | None
+    body: bool
+    comments: bool
+    comment_stamp: str
+    attachment_ids: list[str]
+    attachments_gone: bool
+
+
+# The pages of a site whose body, comments or attachments differ from what was seen. A page that
+# failed before waits until it is due, unless it has changed since. `text_recipe` made the
+# attachments that were read, `skip_recipe` stands for those that the settings leave out.
+WORK = """
+SELECT page_id, space_id, space.key AS space_key, content_type, title, work.url, version, state,
+       parent_id, position, labels, body, comments, comment_stamp, attachment_ids, attachments_gone
+FROM (
+    SELECT node.node_id AS page_id, node.space_id, node.content_type, node.title, node.url,
+           node.version, node.state, node.parent_id, node.position, node.labels,
+           %(anew)s OR node.node_id = ANY(%(again)s::text[])
+           OR page.page_ref IS NULL OR page.version <> node.version OR page.title <> node.title
+           OR page.space_id <> node.space_id OR page.recipe <> %(recipe)s
+           OR page.content_type <> node.content_type AS body,
+           comment_seen.stamp AS comment_stamp,
+           %(anew)s OR page.title <> node.title OR page.recipe <> %(recipe)s
+           OR comment_seen.stamp <> coalesce(page.comment_stamp, '') AS comments,
+           attachment_seen.ids AS attachment_ids,
+           attachment_gone.any AS attachments_gone
+    FROM node
+    LEFT JOIN page ON page.site_id = node.site_id AND page.page_id = node.node_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(md5(string_agg(item.node_id || ':' || item.version, ','
+                                       ORDER BY item.node_id)), '') AS stamp
+        FROM node AS item
+        WHERE item.parent_id = node.node_id AND item.site_id = node.site_id
+          AND item.content_type = 'comment'
+    ) AS comment_seen
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(item.node_id ORDER BY item.node_id), '{}') AS ids
+        FROM node AS item LEFT JOIN attachment
+          ON attachment.page_ref = page.page_ref AND attachment.attachment_id = item.node_id
+        WHERE item.parent_id = node.node_id AND item.site_id = node.site_id
+          AND item.content_type = 'attachment'
+          AND (%(anew)s OR attachment.page_ref IS NULL OR attachment.version <> item.version
+               OR attachment.filename <> item.title OR page.title <> node.title
+               OR attachment.recipe NOT IN (%(text_recipe)s, %(skip_recipe)s))
+    ) AS attachment_seen
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM attachment
+            WHERE attachment.page_ref = page.page_ref AND NOT EXISTS (
+                SELECT FROM node AS item
+                WHERE item.site_id = node.site_id AND item.node_id = attachment.attachment_id
+                  AND item.parent_id = node.node_id)) AS any
+    ) AS attachment_gone
+    WHERE node.site_id = %(site_id)s AND node.node_id > %(after)s
+      AND node.content_type <> ALL(%(item_kinds)s::text[])
+      AND (%(page_ids)s::text[] IS NULL OR node.node_id = ANY(%(page_ids)s::text[]))
+      AND (%(space_ids)s::int[] IS NULL OR node.space_id = ANY(%(space_ids)s::int[]))
+      AND (%(anew)s OR NOT EXISTS (
+           SELECT FROM page_failure AS failure
+           WHERE failure.site_id = node.site_id AND failure.page_id = node.node_id
+             AND failure.version = node.version AND failure.retry_at > now()))
+    ORDER BY node.node_id
+) AS work JOIN space ON space.id = space_id
+WHERE body OR comments OR attachments_gone OR cardinality(attachment_ids) > 0
+ORDER BY page_id LIMIT %(limit)s
+"""
+ITEMS = """
+SELECT node_id, content_type, parent_id, title, url, version, media_type, size FROM node
+WHERE site_id = %(site_id)s AND parent_id = ANY(%(page_ids)s::text[])
+  AND content_type = 'attachment'
+"""
+# Upwards from some nodes; a circle or a gap ends the way.
+ANCESTORS = """
+WITH RECURSIVE way AS (
+    SELECT node_id AS page_id, parent_id, 0 AS height, ARRAY[node_id] AS path
+    FROM node WHERE site_id = %(site_id)s AND node_id = ANY(%(page_ids)s::text[])
+    UNION ALL
+    SELECT way.page_id, node.parent_id, height + 1, path || node.node_id
+    FROM way JOIN node ON node.site_id = %(site_id)s AND node.node_id = way.parent_id
+    WHERE node.node_id <> ALL(path) AND node.content_type <> ALL(%(item_kinds)s::text[])
+)
+SELECT page_id, ARRAY(
+    SELECT ancestor FROM unnest(path[2:]) WITH ORDINALITY AS up (ancestor, height)
+    ORDER BY up.height DESC)
+FROM (SELECT DISTINCT ON (page_id) page_id, path FROM way ORDER BY page_id, height DESC) AS longest
+"""
+# Downwards from the roots, all ways at once; what hangs in a circle is a root of its own.
+PLACE = """
+WITH RECURSIVE tree AS MATERIALIZED (
+    SELECT node_id, parent_id FROM node
+    WHERE site_id = %(site_id)s AND content_type <> ALL(%(item_kinds)s::text[])
+),
+way AS (
+    SELECT node_id, ARRAY[]::text[] AS ancestors FROM tree
+    WHERE parent_id IS NULL OR parent_id NOT IN (SELECT node_id FROM tree)
+    UNION ALL
+    SELECT tree.node_id, way.ancestors || way.node_id FROM way JOIN tree ON parent_id = way.node_id
+),
+placed AS (
+    UPDATE page SET ancestors = way.ancestors, position = node.position, url = node.url,
+        state = node.state, hidden_at = NULL, labels = coalesce(node.labels, page.labels)
+    FROM way JOIN node ON node.site_id = %(site_id)s AND node.node_id = way.node_id
+    WHERE page.site_id = %(site_id)s AND page.page_id = way.node_id
+      AND page.space_id = node.space_id
+      AND (page.ancestors, page.url, page.state, page.labels, page.position)
+          IS DISTINCT FROM
+          (way.ancestors, node.url, node.state, coalesce(node.labels, page.labels), node.position)
+    RETURNING page.page_id
+)
+SELECT count(*), count(pg_notify('confluence_mcp_page', page_id)) FROM placed
+"""
+ADDRESSES = """
+SELECT space.key, title, node.url FROM node JOIN space ON space.id = space_id
+JOIN unnest(%(keys)s::text[], %(titles)s::text[]) AS wanted (key, wanted_title)
+  ON lower(space.key) = lower(wanted.key) AND md5(title) = md5(wanted_title)
+WHERE node.site_id = %(site_id)s AND content_type IN ('page', 'blogpost')
+ORDER BY content_type = 'page'
+"""
+
+
+class WorkList:
+    """Compares the pages of one site with its nodes."""
+
+    def __init__(self, database: Database, site_id: int) -> None:
+        self._database = database
+        self._site_id = site_id
+
+    async def next(
+        self,
+        recipes: Recipes,
+        *,
+        limit: int,
+        after: str = "",
+        anew: bool = False,
+        again: Collection[str] = (),
+        page_ids: Collection[str] | None = None,
+        space_ids: Collection[int] | None = None,
+    ) -> list[Work]:
+        """Pages to bring in line, by id; with `anew` every page, as if nothing was stored.
+
+        Bodies of the pages `again` are fetched even if they look unchanged.
+        """
+        values = {
+            "site_id": self._site_id,
+            "item_kinds": ITEM_KINDS,
+            "after": after,
+            "limit": limit,
+            "anew": anew,
+            "again": list(again),
+            "page_ids": None if page_ids is None else list(page_ids),
+            "space_ids": None if space_ids is None else list(space_ids),
+        } | asdict(recipes)
+        async with (
+            self._database.pool.connection() as connection,
+            connection.cursor(row_factory=class_row(Work)) as cursor,
+        ):
+            await cursor.execute(WORK, values)
+            return await cursor.fetchall()
+
+    async def attachments(self, page_ids: Collection[str]) -> dict[str, list[ItemNode]]:
+        """The attachments that the site shows, by page id."""
+        values = {"site_id": self._site_id, "page_ids": list(page_ids)}
+        found: dict[str, list[ItemNode]] = {}
+        async with (
+            self._database.pool.connection() as connection,
+            connection.cursor(row_factory=class_row(ItemNode)) as cursor,
+        ):
+            await cursor.execute(ITEMS, values)
+            async for item in cursor:
+                found.setdefault(item.parent_id, []).append(item)
+        return found
+
+    async def ancestors(self, page_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Node ids from the root down to the parent, by page id; a circle or a gap ends a path."""
+        values = {
+            "site_id": self._site_id,
+            "page_ids": list(page_ids),
+            "item_kinds": ITEM_KINDS,
+        }
+        async with self._database.pool.connection() as connection:
+            rows = await connection.execute(ANCESTORS, values)
+            return {row[0]: tuple(row[1]) async for row in rows}
+
+    async def addresses(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Addresses by space key in lower case and title, of those that are known."""
+        values = {
+            "site_id": self._site_id,
+            "keys": [clean(key) for key, _ in names],
+            "titles": [clean(title) for _, title in names],
+        }
+        async with self._database.pool.connection() as connection:
+            rows = await connection.execute(ADDRESSES, values)
+            return {(row[0].lower(), row[1]): row[2] async for row in rows}
+
+    async def place(self) -> int:
+        """Brings the place, address, state and labels of all stored pages in line; how many."""
+        values = {"site_id": self._site_id, "item_kinds": ITEM_KINDS}
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(PLACE, values)).fetchone()
+        return row[0] if row else 0

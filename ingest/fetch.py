@@ -1,0 +1,196 @@
+"""What a source has of one page: its body, comments and attachments, as far as they are due."""
+
+import logging
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from index.errors import AuthenticationError, SourceError, SourceUnavailable
+from index.nodes import ItemNode
+from index.records import Attachment, ChunkKind, ContentType, State
+from index.work import Work
+from ingest.attachments.kinds import KINDS, kind_of
+from ingest.attachments.pdf import MISSING
+from ingest.attachments.reading import AttachmentReader
+from ingest.body.blocks import Block
+from ingest.sources.source import ItemSummary, PageSummary, Source, SourceComment, SourcePage
+
+logger = logging.getLogger(__name__)
+
+# Raised whenever the reading of attachments changes what comes out.
+TEXT_RECIPE = 1
+UNREAD = 0
+
+_HAS_PDF = find_spec("pypdfium2") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentText:
+    """An attachment and its text as blocks; the attachment's own `markdown` is empty yet."""
+
+    attachment: Attachment
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one page; None or empty where nothing was due, or where it failed.
+
+    `attachment_ids` are all that the page has. `problems` say what failed and is to be tried again.
+    """
+
+    work: Work
+    page: SourcePage | None
+    comments: Sequence[SourceComment] | None
+    attachments: Sequence[AttachmentText]
+    attachment_ids: frozenset[str]
+    problems: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """About how many characters wait in it."""
+        body = len(self.page.storage) if self.page else 0
+        comments = sum(len(comment.storage) for comment in self.comments or ())
+        blocks = (block for one in self.attachments for block in one.blocks)
+        return body + comments + sum(len(block.markdown) for block in blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRules:
+    """Which attachments are read: kinds of `ingest.attachments.kinds`, and the largest in bytes."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    largest: int = 25_000_000
+
+    @property
+    def recipe(self) -> int:
+        """Stands for attachments that these rules leave out; other rules have another one."""
+        rules = f"{TEXT_RECIPE} {_HAS_PDF} {self.largest} {' '.join(sorted(self.kinds))}"
+        return -1 - zlib.crc32(rules.encode()) // 2
+
+    def why_not(self, item: ItemNode) -> str | None:
+        """Why an attachment is not read; None when it is."""
+        kind = kind_of(item.title, item.media_type)
+        if kind is None:
+            return "files of this kind are not read"
+        if kind == "pdf" and not _HAS_PDF:
+            return MISSING
+        if kind not in self.kinds:
+            return f"CONFLUENCE_ATTACHMENTS leaves out {kind}"
+        if item.size > self.largest:
+            return (
+                f"it has {item.size / 1e6:.0f} MB, and CONFLUENCE_ATTACHMENT_MB allows "
+                f"{self.largest / 1e6:.0f}"
+            )
+        return None
+
+
+class Fetcher:
+    """Fetches pages one by one, each with what is due of it."""
+
+    def __init__(self, source: Source, reader: AttachmentReader, rules: AttachmentRules) -> None:
+        self._source = source
+        self._reader = reader
+        self._rules = rules
+
+    async def fetch(self, work: Work, items: Sequence[ItemNode]) -> Fetched:
+        """A page; raises SourceError when its body cannot be had, or nothing more at all."""
+        summary = _summary(work)
+        page = None
+        if work.body and summary.content_type.has_body:
+            page = await self._source.page(summary)
+        problems: list[str] = []
+        comments = await self._comments(summary, problems) if work.comments else None
+        due = [item for item in items if item.node_id in work.attachment_ids]
+        return Fetched(
+            work=work,
+            page=page,
+            comments=comments,
+            attachments=[await self._attachment(item, problems) for item in due],
+            attachment_ids=frozenset(item.node_id for item in items),
+            problems=tuple(problems),
+        )
+
+    async def _comments(
+        self, summary: PageSummary, problems: list[str]
+    ) -> Sequence[SourceComment] | None:
+        try:
+            return await self._source.comments(summary)
+        except AuthenticationError:
+            raise
+        except SourceError as error:
+            problems.append(f"Its comments cannot be read. {error}")
+            return None
+
+    async def _attachment(self, item: ItemNode, problems: list[str]) -> AttachmentText:
+        reason = self._rules.why_not(item)
+        if reason is not None:
+            return _without_text(item, reason, self._rules.recipe)
+        try:
+            return await self._read(item)
+        except AuthenticationError:
+            raise
+        except SourceUnavailable as error:
+            problems.append(f"Its attachment {item.title} cannot be fetched. {error}")
+            return _without_text(item, f"it could not be fetched. {error}", UNREAD)
+        except SourceError as error:
+            return _without_text(item, f"it could not be fetched. {error}", TEXT_RECIPE)
+
+    async def _read(self, item: ItemNode) -> AttachmentText:
+        kind = kind_of(item.title, item.media_type) or ""
+        with tempfile.TemporaryDirectory(prefix="confluence-mcp-") as folder:
+            path = Path(folder) / "attachment"
+            with path.open("wb") as file:
+                await self._source.download(_item_summary(item), file, self._rules.largest)
+            text = await self._reader.read(path, kind)
+        attachment = _attachment(item, text.unreadable, TEXT_RECIPE)
+        return AttachmentText(attachment, text.blocks)
+
+
+def _without_text(item: ItemNode, reason: str, recipe: int) -> AttachmentText:
+    return AttachmentText(_attachment(item, reason, recipe), ())
+
+
+def _attachment(item: ItemNode, unreadable: str | None, recipe: int) -> Attachment:
+    return Attachment(
+        attachment_id=item.node_id,
+        filename=item.title,
+        media_type=item.media_type,
+        size=item.size,
+        version=item.version,
+        url=item.url,
+        markdown="",
+        unreadable=unreadable,
+        recipe=recipe,
+    )
+
+
+def _item_summary(item: ItemNode) -> ItemSummary:
+    return ItemSummary(
+        kind=ChunkKind.ATTACHMENT,
+        item_id=item.node_id,
+        page_id=item.parent_id,
+        version=item.version,
+        filename=item.title,
+        media_type=item.media_type,
+        size=item.size,
+        url=item.url,
+    )
+
+
+def _summary(work: Work) -> PageSummary:
+    return PageSummary(
+        page_id=work.page_id,
+        content_type=ContentType(work.content_type),
+        space_key=work.space_key,
+        title=work.title,
+        url=work.url,
+        version=work.version,
+        state=State(work.state),
+        parent_id=work.parent_id,
+        position=work.position,
+        labels=None if work.labels is None else tuple(work.labels),
+    )
