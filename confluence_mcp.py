@@ -23,6 +23,7 @@ logger = logging.getLogger("confluence_mcp")
 
 DONE, FAILED, MISUSED = 0, 1, 2
 MOST_HITS = 100
+MOST_JOBS = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands.add_parser("demo", help="see it work on a sample wiki"))
     _add_ingest(commands.add_parser("ingest", help="take Confluence into the index"))
+    _add_worker(commands.add_parser("worker", help="share one ingest with other workers"))
     _add_serve(commands.add_parser("serve", help="serve MCP over stdio or HTTP"))
     _add_search(commands.add_parser("search", help="search the index"))
     _add_ask(commands.add_parser("ask", help="answer a question from the index"))
@@ -174,6 +176,36 @@ async def _ingest_once(
     return DONE if report.succeeded else FAILED
 
 
+def _add_worker(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--every", default="5m", metavar="5m", help="look at the site so often (default: 5m)"
+    )
+    when.add_argument("--cron", metavar='"0 2 * * *"', help="look at the site at these times")
+    add("--concurrency", type=_concurrency, default=2, metavar="N", help="jobs at once: 2")
+    parser.set_defaults(command=worker)
+
+
+def _concurrency(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_JOBS}")
+    return int(text)
+
+
+def worker(options: argparse.Namespace) -> int:
+    """Keeps the index up to date together with all other workers on it, until stopped."""
+    from ingest.jobs_schedule import CronTicks, EveryTicks
+    from ingest.schedule import Cron, Every
+    from ingest.settings import IngestSettings
+    from ingest.worker import work
+
+    cron, every = options.cron, options.every
+    ticks = EveryTicks(Every(every)) if cron is None else CronTicks(Cron(cron))
+    settings = IngestSettings.load()
+    return _run(lambda: work(settings, ticks, concurrency=options.concurrency), stopped=DONE)
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--transport", choices=["stdio", "http"], default="stdio", help="default: stdio")
@@ -219,6 +251,7 @@ def search(options: argparse.Namespace) -> int:
 
 
 async def _search(text: str, limit: int) -> int:
+    from index.records import ChunkKind
     from server.app import open_deps
     from server.settings import ServerSettings
     from server.texts import excerpt
@@ -228,7 +261,9 @@ async def _search(text: str, limit: int) -> int:
     for number, hit in enumerate(result.hits, start=1):
         passage = hit.passages[0]
         path = " > ".join((hit.page.title, *passage.heading_path))
-        print(f"{number}. {path} ({hit.page.space_key}, {hit.page.updated_at:%Y-%m-%d})")
+        found_in = "" if passage.kind is ChunkKind.BODY else f", {passage.kind}"
+        facts = f"{hit.page.space_key}, {hit.page.updated_at:%Y-%m-%d}{found_in}"
+        print(f"{number}. {path} ({facts})")
         print(f"   {passage.url}")
         print(_indented(excerpt(passage.body, text, 300)), end="\n\n")
     for note in result.notes:

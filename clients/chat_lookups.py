@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from chat_results import ANSWER, READ, SEARCH, Answered, Found, PageName, Passage, WholePage
+from chat_results import (
+    ANSWER,
+    READ,
+    SEARCH,
+    Answered,
+    Attached,
+    Found,
+    PageName,
+    Passage,
+    Reply,
+    Thread,
+    WholePage,
+)
 from chat_sources import Source, Sources, link_to, renumbered
 
 EXCERPT_CHARACTERS = 3_000
@@ -41,7 +53,9 @@ def title_of_call(tool: str, arguments: Mapping[str, object], sources: Sources) 
         return f"Searching Confluence: {_argument(arguments, 'query')}"
     if tool == READ:
         page = _argument(arguments, "page")
-        return f"Reading: {sources.title_of(page) or _page_name(page)}"
+        name = sources.title_of(page) or _page_name(page)
+        file = _argument(arguments, "attachment")
+        return f"Reading: {name} › {file}" if file else f"Reading: {name}"
     if tool == ANSWER:
         return f"Answering from the wiki: {_argument(arguments, 'question')}"
     return tool
@@ -86,13 +100,17 @@ def _read(page: WholePage, sources: Sources) -> LookUp:
         parts.append("Headings: " + " / ".join(line.title for line in page.outline))
     if page.children:
         parts.append("Child pages: " + _named(page.children))
-    parts.append(_page_text(page.text))
+    if page.attachments:
+        parts.append("Attachments: " + "; ".join(map(_attached, page.attachments)))
+    if page.text or not page.comments:
+        parts.append(_page_text(page.text))
+    parts.extend(map(_thread, page.comments))
     parts.extend(f"Not readable: {u.kind} {u.name}: {u.reason}" for u in page.unreadable)
     parts.extend(page.notes)
     if page.next_offset is not None:
         parts.append(f"The page goes on: call again with offset={page.next_offset}.")
     text = _bounded("\n\n".join(parts))
-    return LookUp(f"Reading: {page.title}", text, _for_reader([source]), (source,))
+    return LookUp(f"Reading: {source.place}", text, _for_reader([source]), (source,))
 
 
 def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
@@ -111,6 +129,26 @@ def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
 
 def _named(pages: tuple[PageName, ...]) -> str:
     return "; ".join(f"{page.title} (page {page.page_id})" for page in pages)
+
+
+def _attached(file: Attached) -> str:
+    return (
+        f"{file.filename} (not readable: {file.unreadable})" if file.unreadable else file.filename
+    )
+
+
+def _thread(thread: Thread) -> str:
+    """A comment with its answers, each in a frame of its own: nobody can speak as another."""
+    about = f' on "{thread.selection}"' if thread.selection else ""
+    state = f" ({thread.resolution})" if thread.resolution else ""
+    replies = [_said("Reply", reply, "") for reply in thread.replies]
+    return "\n".join([_said("Comment", thread, about + state), *replies])
+
+
+def _said(what: str, reply: Reply, about: str) -> str:
+    facts = ", ".join(fact for fact in (reply.author, reply.created_at) if fact)
+    head = " ".join(f"{what} by {facts}{about}".split())
+    return f"{FORGED_TAG.sub('&lt;', head)}\n{_page_text(reply.text)}"
 
 
 def _for_model(source: Source) -> str:
@@ -150,7 +188,7 @@ def _for_reader(sources: list[Source]) -> str:
 
 
 def _argument(arguments: Mapping[str, object], name: str) -> str:
-    words = " ".join(str(arguments.get(name, "")).split())
+    words = " ".join(str(arguments.get(name) or "").split())
     return words if len(words) <= 80 else words[:79] + "…"
 
 

@@ -36,16 +36,27 @@ class Result(BaseModel):
 
 
 class Passage(Result):
-    """A piece of a page, however it was found. `text` is Markdown written by page authors."""
+    """A piece of a page, however it was found. `text` is Markdown written by page authors.
+
+    `found_in` is `body`, `comment` or `attachment`, the last with a file name.
+    """
 
     page_id: Text = ""
     title: Text = ""
     url: Text = ""
     space_key: Text = ""
+    found_in: Text = ""
+    attachment: Text = ""
     heading_path: HeadingPath = ()
     updated_at: Day = ""
     archived: bool = False
     text: Text = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where on the page it stands: file name or comment, then headings."""
+        item = self.attachment or ("Comment" if self.found_in == "comment" else "")
+        return tuple(part for part in (item, *self.heading_path) if part)
 
 
 class Hit(Passage):
@@ -91,12 +102,37 @@ class PageName(Result):
     title: Text = ""
 
 
+class Attached(Result):
+    """A file on a page; `unreadable` says why its text cannot be read."""
+
+    filename: Text = ""
+    unreadable: Text = ""
+
+
+class Reply(Result):
+    """What somebody said about a page."""
+
+    author: Text = ""
+    created_at: Day = ""
+    text: Annotated[str, BeforeValidator(_text)] = Field(default="", alias="markdown")
+
+
+class Thread(Reply):
+    """A comment and its answers; `selection` is the text of the page that it is about."""
+
+    selection: Text = ""
+    resolution: Text = ""
+    replies: tuple[Reply, ...] = ()
+
+
 class WholePage(Passage):
     """The result of `get_page`: the page, or a part of it."""
 
     text: Annotated[str, BeforeValidator(_text)] = Field(default="", alias="markdown")
     outline: tuple[OutlineLine, ...] = ()
     next_offset: int | None = None
+    comments: tuple[Thread, ...] = ()
+    attachments: tuple[Attached, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     children: tuple[PageName, ...] = ()
     notes: tuple[str, ...] = ()

@@ -31,8 +31,8 @@ class Source:
 
     @property
     def place(self) -> str:
-        """Page title and heading path, as plain text."""
-        return " › ".join(part for part in (self.passage.title, *self.passage.heading_path) if part)
+        """Page title and what leads to the passage from there, as plain text."""
+        return " › ".join(part for part in (self.passage.title, *self.passage.path) if part)
 
 
 class Sources:
@@ -130,7 +130,7 @@ def facts(passage: Passage) -> str:
 def to_side_view(source: Source) -> str:
     """What the side panel shows of a source: title, place, link and the text that was used."""
     passage = source.passage
-    where = as_plain_text(" › ".join(passage.heading_path))
+    where = as_plain_text(" › ".join(passage.path))
     text = passage.text.strip()
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS].rsplit(maxsplit=1)[0] + " …"

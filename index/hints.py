@@ -25,7 +25,7 @@ NOTIFY = "SELECT pg_notify(%(channel)s, '')"
 
 
 async def note(database: Database, page_ids: Collection[str]) -> None:
-    """Notes pages, and wakes the ingests that wait for hints."""
+    """Notes pages, and wakes the ingests that wait for hints; with none they read the feeds."""
     async with database.pool.connection() as connection, connection.transaction():
         await connection.execute(NOTE, {"page_ids": list(page_ids)})
         await connection.execute(NOTIFY, {"channel": CHANNEL})

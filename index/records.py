@@ -121,8 +121,8 @@ class Comment:
 class Attachment:
     """A file on a page. `size` is in bytes, `url` opens it, `markdown` is its text.
 
-    `unreadable` says why its text is not here, None when it is. `recipe` is the version of what
-    read it.
+    `unreadable` says why its text, or a part of it, is not here; None for all of it. `recipe` is
+    the version of what read it.
     """
 
     attachment_id: str

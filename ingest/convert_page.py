@@ -52,8 +52,8 @@ class Surroundings:
     addresses: Mapping[tuple[str, str], str]
     user_names: Mapping[str, str]
 
-    def links_of(self, work: Work) -> LinkContext:
-        """What links in the texts of one page lead to."""
+    def links_of(self, work: Work, title: str) -> LinkContext:
+        """What links in the texts of one page, of that title now, lead to."""
         return LinkContext(
             space_key=work.space_key,
             page_url=lambda key, title: self.addresses.get(
@@ -61,6 +61,9 @@ class Surroundings:
             ),
             attachment_url=lambda filename: self.attachment_url(work.page_id, filename),
             user_name=self.user_names.get,
+            page_title=title,
+            deployment=self.deployment,
+            jira_url=_jira_url(self.site_url, self.deployment),
         )
 
 
@@ -90,8 +93,8 @@ class Cut:
 def convert_page(fetched: Fetched, around: Surroundings, cut: Cut) -> Converted:
     """All that was fetched of a page."""
     work = fetched.work
-    links = around.links_of(work)
     title = fetched.page.summary.title if fetched.page else work.title
+    links = around.links_of(work, title)
     page, chunks = _body(fetched, around, links, cut)
     comments, of_comments = _comments(title, fetched.comments, around, links, cut)
     attachments = [_with_text(one) for one in fetched.attachments]
@@ -268,7 +271,7 @@ def page_language(title: str, markdown: str) -> str:
     return language_of(f"{title}\n{prose[:_LANGUAGE_SAMPLE]}")
 
 
-def jira_url(site_url: str, deployment: Deployment) -> str | None:
+def _jira_url(site_url: str, deployment: Deployment) -> str | None:
     """Where Jira's issues are opened, without the key; only Cloud's sites say so."""
     parts = urlsplit(site_url)
     return f"{parts.scheme}://{parts.netloc}/browse" if deployment is Deployment.CLOUD else None

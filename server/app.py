@@ -7,12 +7,18 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from importlib.metadata import version
 
 import uvicorn
 from mcp.server import CacheHint, MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import Tool
+from mcp.types import (
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    Tool,
+    UnsubscribeRequestParams,
+)
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,14 +27,18 @@ from index.database import Database
 from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
 from index.errors import ConfigurationError
+from index.hints import note
 from index.pages import Pages
 from index.search import Searcher
 from server.answering import Answerer
 from server.llm import ChatModel
-from server.schemas import concise
+from server.resources import register_resources
+from server.schemas import concise, with_short_nulls, without_nulls
 from server.settings import ServerSettings
 from server.streams import EndingStreams, Server
+from server.subscriptions import Subscriptions
 from server.tools import Deps, register_tools
+from server.webhooks import PATH, Webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +72,7 @@ async def open_deps(settings: ServerSettings) -> AsyncGenerator[Deps]:
     ) as database:
         searcher = Searcher(database, choose)
         try:
-            yield Deps(searcher, Pages(database), Answerer(searcher, chat))
+            yield Deps(searcher, Pages(database), Answerer(searcher, chat), database.connect)
         finally:
             for embedder in embedders:
                 await embedder.close()
@@ -78,28 +88,60 @@ def _chat(settings: ServerSettings) -> ChatModel | None:
     return ChatModel(model, api_key=key, base_url=settings.openai_base_url)
 
 
+@asynccontextmanager
+async def open_webhooks(settings: ServerSettings) -> AsyncGenerator[Webhooks | None]:
+    """The door for webhooks, with the one connection of a server that may write; None when shut."""
+    if settings.confluence_webhook_secret is None:
+        yield None
+        return
+    async with Database.open(
+        settings,
+        application_name="confluence-mcp webhooks",
+        statement_timeout_s=STATEMENT_TIMEOUT,
+        max_connections=2,
+    ) as database:
+        secret = settings.confluence_webhook_secret.get_secret_value()
+        yield Webhooks(secret, partial(note, database))
+
+
 class _Server(MCPServer[Deps]):
     """Lists its tools with short schemas: models read them in every conversation."""
+
+    def serve_subscriptions(self, subscriptions: Subscriptions, *, has_connections: bool) -> None:
+        """Lets clients subscribe; those of the older protocol need a connection that lasts."""
+        add = self._lowlevel_server.add_request_handler
+        add("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
+        if has_connections:
+            add("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
+            add("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
 
     async def list_tools(self) -> list[Tool]:
         """The tools as clients see them."""
         return [
             tool.model_copy(
                 update={
-                    "input_schema": concise(tool.input_schema),
-                    "output_schema": concise(tool.output_schema),
+                    "input_schema": without_nulls(concise(tool.input_schema)),
+                    "output_schema": with_short_nulls(concise(tool.output_schema)),
                 }
             )
             for tool in await super().list_tools()
         ]
 
 
-def create_server(open_deps: Callable[[], AbstractAsyncContextManager[Deps]]) -> MCPServer[Deps]:
-    """The server; `open_deps` is entered once, when it starts."""
+def create_server(
+    open_deps: Callable[[], AbstractAsyncContextManager[Deps]],
+    *,
+    webhooks: Webhooks | None = None,
+    has_connections: bool = True,
+) -> MCPServer[Deps]:
+    """The server; `open_deps` is entered once, when it starts.
+
+    It `has_connections` unless every call comes alone, as over HTTP without sessions.
+    """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Deps]) -> AsyncGenerator[Deps]:
-        async with open_deps() as deps:
+        async with open_deps() as deps, subscriptions.open(deps.connect):
             running.append(deps)
             try:
                 yield deps
@@ -107,6 +149,7 @@ def create_server(open_deps: Callable[[], AbstractAsyncContextManager[Deps]]) ->
                 running.remove(deps)
 
     running: list[Deps] = []
+    subscriptions = Subscriptions()
     mcp = _Server(
         "confluence-mcp",
         title="Confluence",
@@ -117,6 +160,10 @@ def create_server(open_deps: Callable[[], AbstractAsyncContextManager[Deps]]) ->
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
     )
     register_tools(mcp)
+    register_resources(mcp)
+    mcp.serve_subscriptions(subscriptions, has_connections=has_connections)
+    if webhooks is not None:
+        mcp.custom_route(PATH, methods=["POST"])(webhooks.receive)
 
     @mcp.custom_route("/healthz", methods=["GET"])
     async def healthz(_: Request) -> Response:
@@ -178,8 +225,9 @@ def _listener(host: str, port: int) -> socket.socket:
 async def _over_http(settings: ServerSettings, host: str, listener: socket.socket) -> None:
     # It would break off the answers in flight at the first signal.
     AppStatus.disable_automatic_graceful_drain()
-    async with open_deps(settings) as deps:
-        app = create_server(lambda: nullcontext(deps)).streamable_http_app(
+    async with open_deps(settings) as deps, open_webhooks(settings) as webhooks:
+        server = create_server(lambda: nullcontext(deps), webhooks=webhooks, has_connections=False)
+        app = server.streamable_http_app(
             stateless_http=True, transport_security=_loopback_only(host)
         )
         streams = EndingStreams(app)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from index.records import ChunkKind
 from index.results import Hit, Passage
 from server.llm import Message
 from server.texts import fenced, one_line
@@ -40,5 +41,10 @@ def _passage(number: int, hit: Hit, passage: Passage) -> str:
     page = hit.page
     path = " > ".join((page.title, *passage.heading_path))
     updated = page.updated_at.date().isoformat()
-    heading = f"[{number}] {one_line(path)} (space {page.space_key}, updated {updated})"
+    place = {
+        ChunkKind.BODY: "",
+        ChunkKind.COMMENT: "a comment, ",
+        ChunkKind.ATTACHMENT: f"attachment {one_line(passage.attachment or '')}, ",
+    }[passage.kind]
+    heading = f"[{number}] {one_line(path)} ({place}space {page.space_key}, updated {updated})"
     return f"{heading}\n{fenced(passage.body)}"

@@ -44,7 +44,8 @@ def page_reference(text: str) -> PageReference:
 # The shapes of page addresses in Cloud, Data Center and Server, with the groups that name a page.
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
 _BY_ID = re.compile(
-    r"/(?:pages|content|blog(?:/\d{4}/\d\d/\d\d)?)/(?:edit(?:-v2)?/)?([0-9]{1,19})(?:/|$)"
+    r"/(?:pages|content|blog(?:/\d{4}/\d\d/\d\d)?|folder|whiteboard|database|embed|"
+    r"download/(?:attachments|thumbnails))/(?:edit(?:-v2)?/)?([0-9]{1,19})(?:/|$)"
 )
 _BY_TITLE = re.compile(r"/display/(~?[\w.-]+)/(?:\d{4}/\d\d/\d\d/)?([^/]+)/?$")
 _TINY = re.compile(r"/x/([\w-]+)/?$")

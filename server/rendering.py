@@ -6,6 +6,9 @@ from index.language import clean
 from server.results import (
     AnswerCitation,
     AnswerResult,
+    AttachmentRef,
+    CommentReply,
+    CommentThread,
     OutlineEntry,
     PageContent,
     PageRef,
@@ -28,7 +31,8 @@ def search_text(results: SearchResults) -> str:
 
 
 def _hit(number: int, hit: SearchHit) -> str:
-    facts = [f"space {hit.space_key}", f"page_id {hit.page_id}", f"updated {_day(hit)}"]
+    facts = [*_kind(hit), f"space {hit.space_key}", f"page_id {hit.page_id}"]
+    facts += [f"updated {_day(hit)}"]
     facts += [f"author {one_line(hit.author)}"] if hit.author else []
     facts += ["archived"] if hit.archived else []
     return (
@@ -38,6 +42,22 @@ def _hit(number: int, hit: SearchHit) -> str:
 
 def _path(item: SearchHit | AnswerCitation) -> str:
     return one_line(" > ".join((item.title, *item.heading_path)))
+
+
+def _kind(hit: SearchHit) -> list[str]:
+    """Where a hit was found, and what it is, unless it is the text of a page."""
+    kind = [] if hit.content_type == "page" else [hit.content_type]
+    return [*_place(hit), *kind]
+
+
+def _place(item: SearchHit | AnswerCitation) -> list[str]:
+    match item.found_in:
+        case "attachment":
+            return [f"in attachment {one_line(item.attachment or '')}"]
+        case "comment":
+            return ["in a comment"]
+        case "body":
+            return []
 
 
 def _day(item: SearchHit | PageContent | AnswerCitation) -> str:
@@ -50,12 +70,15 @@ def page_text(page: PageContent) -> str:
     facts = [
         f"# {one_line(page.title)}",
         one_line(page.url),
+        *_listed("Attachment", [page.attachment] if page.attachment else ()),
+        f"{'' if page.content_type == 'page' else f'{page.content_type}, '}"
         f"space {page.space_key}, page_id {page.page_id}, version {page.version}, "
         f"updated {_day(page)}{f', author {one_line(page.author)}' if page.author else ''}"
         f"{', archived' if page.archived else ''}",
         *_listed("Labels", page.labels),
-        *_listed("Under", (ref.title for ref in page.ancestors)),
+        *_listed("Under", (f"{ref.title}{_other_kind(ref)}" for ref in page.ancestors)),
         *_listed("Child pages", (_ref(ref) for ref in page.children)),
+        *_listed("Attachments", map(_file, page.attachments)),
         *_listed("Not readable", (f"{item.kind} {item.name}" for item in page.unreadable)),
         *_listed("Headings", _headings(page.outline) if is_part else ()),
     ]
@@ -65,7 +88,35 @@ def page_text(page: PageContent) -> str:
             "There is more: call get_page again with the same arguments and "
             f"offset={page.next_offset}."
         )
-    return "\n\n".join(["\n".join(facts), NOTICE, fenced(page.markdown.rstrip("\n")), *tail])
+    # Behind the end of a page there is nothing of it, only comments.
+    text = [fenced(page.markdown.rstrip("\n"))] if page.markdown or not page.comments else []
+    return "\n\n".join(["\n".join(facts), NOTICE, *text, *map(_thread, page.comments), *tail])
+
+
+def _file(attachment: AttachmentRef) -> str:
+    reason = f", not readable: {attachment.unreadable}" if attachment.unreadable else ""
+    return f"{attachment.filename} ({attachment.media_type}, {_size(attachment.size)}{reason})"
+
+
+def _size(number: int) -> str:
+    if number >= 1_000_000:
+        return f"{number / 1_000_000:.1f} MB"
+    return f"{number / 1_000:.0f} kB" if number >= 1_000 else f"{number} bytes"
+
+
+def _thread(thread: CommentThread) -> str:
+    """A comment with its answers, each in tags of its own: nobody can speak as another."""
+    facts = [f"on “{one_line(thread.selection)}”"] if thread.selection else []
+    facts += [thread.resolution] if thread.resolution else []
+    replies = [_comment("Reply", reply, []) for reply in thread.replies]
+    return "\n".join([_comment("Comment", thread, facts), *replies])
+
+
+def _comment(what: str, comment: CommentReply, facts: list[str]) -> str:
+    who = [f"by {one_line(comment.author)}"] if comment.author else []
+    when = [comment.created_at.date().isoformat()] if comment.created_at else []
+    head = ", ".join([" ".join([what, *who]), *when, *facts])
+    return f"{head}\n{one_line(comment.url)}\n{fenced(comment.markdown.strip())}"
 
 
 def _headings(outline: list[OutlineEntry]) -> list[str]:
@@ -77,7 +128,11 @@ def _headings(outline: list[OutlineEntry]) -> list[str]:
 
 
 def _ref(ref: PageRef) -> str:
-    return f"{ref.title} ({ref.page_id})"
+    return f"{ref.title} ({ref.page_id}){_other_kind(ref)}"
+
+
+def _other_kind(ref: PageRef) -> str:
+    return "" if ref.content_type in ("page", "blogpost") else f" [{ref.content_type}]"
 
 
 def _listed(name: str, items: Iterable[str]) -> list[str]:
@@ -93,7 +148,8 @@ def answer_text(answer: AnswerResult) -> str:
         "passages_only": "The passages that fit best:",
     }[answer.status]
     sources = [
-        f"[{c.n}] {_path(c)} (page_id {c.page_id}, updated {_day(c)})\n"
+        f"[{c.n}] {_path(c)} ({', '.join([*_place(c), f'page_id {c.page_id}'])}, "
+        f"updated {_day(c)})\n"
         f"{one_line(c.url)}\n{fenced(c.quote)}"
         for c in answer.citations
     ]
@@ -105,7 +161,7 @@ def answer_text(answer: AnswerResult) -> str:
 def answer_for_person(answer: AnswerResult) -> str:
     """The answer for a terminal: no tags, sources indented under their numbers."""
     sources = [
-        f"[{c.n}] {_path(c)} ({c.space_key}, {_day(c)})\n    {c.url}\n"
+        f"[{c.n}] {_path(c)} ({', '.join([*_place(c), c.space_key, _day(c)])})\n    {c.url}\n"
         + "\n".join(f"    | {line}" for line in clean(c.quote).splitlines())
         for c in answer.citations
     ]

@@ -1,6 +1,6 @@
 """Settings of the reading side; it knows no Confluence credentials."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from index.settings import IndexSettings
 
@@ -15,6 +15,14 @@ class ServerSettings(IndexSettings):
         None,
         description="Model for answer_question and the chat. Unset: "
         f"{DEFAULT_CHAT_MODEL} with a key, else no model: passages instead of answers.",
+    )
+    confluence_webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        max_length=255,
+        description="Opens POST /webhooks/confluence over HTTP. Data Center signs with it (the "
+        "webhook's secret); a Cloud automation rule sends it as `Authorization: Bearer <secret>` "
+        'with a body such as {"page": {"id": "123"}}. Unset: no such address.',
     )
 
     def model_for_answers(self) -> str | None:

@@ -1,6 +1,5 @@
 """The three tools. Their docstrings and field descriptions are written for a model."""
 
-import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,30 +7,28 @@ from datetime import UTC, date, datetime, time
 from inspect import signature
 from typing import Annotated, Literal
 
-import psycopg
-import psycopg_pool
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from index.errors import ConfluenceMcpError, NotFound
+from index.errors import BadRequest, NotFound
 from index.language import clean
 from index.pages import Pages
-from index.records import ContentType
+from index.records import Attachment, ContentType
 from index.results import Filters, StoredPage
 from index.search import Searcher
 from server.answering import Answerer
+from server.explaining import explained
 from server.llm import Message
+from server.page_feed import Connect
 from server.paging import cursor_at, fingerprint, offset_of
 from server.references import PageReference, page_reference
 from server.rendering import answer_text, page_text, search_text
 from server.results import AnswerResult, PageContent, SearchResults
 from server.sections import section_bounds
-from server.wire import answer_result, page_content, search_hit
-
-logger = logging.getLogger(__name__)
+from server.wire import answer_result, attachment_content, page_content, search_hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,10 @@ class Deps:
     searcher: Searcher
     pages: Pages
     answerer: Answerer
+    connect: Connect
 
+
+SHOWN = 40  # attachments that an error names
 
 READ_ONLY = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -50,25 +50,21 @@ READ_ONLY = ToolAnnotations(
 Query = Annotated[
     str,
     Field(
-        description="A question or keywords, as a person would ask, in any language. Error codes, "
-        "ticket keys, host names and other identifiers are found as written."
+        description="A question or keywords, in any language. Error codes, ticket keys, host "
+        "names and other identifiers are found as written."
     ),
 ]
-Spaces = Annotated[
-    list[str] | None, Field(description="Only these spaces, by key: ENG, or ~jdoe for a person's.")
-]
-Labels = Annotated[list[str] | None, Field(description="Only pages that have all these labels.")]
+Spaces = Annotated[list[str] | None, Field(description="Only these spaces, by key: ENG, ~jdoe.")]
+Labels = Annotated[list[str] | None, Field(description="Only pages with all these labels.")]
 ContentTypes = Annotated[
-    list[Literal["page", "blogpost"]] | None, Field(description="Only these kinds of content.")
+    list[Literal["page", "blogpost"]] | None, Field(description="Only these kinds.")
 ]
-Author = Annotated[
-    str | None, Field(description="Only pages by this person; a part of the name is enough.")
-]
+Author = Annotated[str | None, Field(description="Only pages by this person: a part of the name.")]
 Ancestor = Annotated[
     str | None, Field(description="Only this page and the pages below it: id, URL or KEY:Title.")
 ]
 UpdatedAfter = Annotated[
-    date | None, Field(description="Only pages changed on or after this day, as 2026-01-31.")
+    date | None, Field(description="Only pages changed since this day: 2026-01-31.")
 ]
 
 
@@ -98,15 +94,14 @@ async def search_confluence(
     limit: Annotated[int, Field(ge=1, le=25, description="How many pages at once.")] = 8,
     cursor: Annotated[
         str | None,
-        Field(description="`next_cursor` of this same search, to get the pages that follow."),
+        Field(description="`next_cursor` of this same search, for more pages."),
     ] = None,
 ) -> Annotated[CallToolResult, SearchResults]:
     """Find pages of the company's Confluence wiki by meaning and by words.
 
     Use it first, whenever something may be written in the wiki. Gives the best passage of each
-    page with title, headings, URL, space, date and author; it always ranks something, so judge
-    whether a passage fits. Read more with get_page. For a question that wants one answer,
-    answer_question may be quicker.
+    page, its comments and files; it always ranks something, so judge whether a passage fits. Read
+    more with get_page. For a question that wants one answer, answer_question may be quicker.
     """
     deps = ctx.request_context.lifespan_context
     with readable_errors():
@@ -133,22 +128,31 @@ async def get_page(
     ],
     section: Annotated[
         str | None,
-        Field(description="Only this heading and what is below it, as `outline` names it."),
+        Field(description="Only what is below this heading of `outline`."),
     ] = None,
     offset: Annotated[int, Field(ge=0, description="`next_offset` of the part before.")] = 0,
     max_tokens: Annotated[int, Field(ge=200, le=16_000, description="Size of one part.")] = 6_000,
+    attachment: Annotated[
+        str | None, Field(description="File name, to read this attachment instead.")
+    ] = None,
 ) -> Annotated[CallToolResult, PageContent]:
-    """Read a page of the wiki as Markdown, whole or in parts.
+    """Read a page of the wiki, or a file attached to it, as Markdown, whole or in parts.
 
-    Use it after search_confluence, or when a page's id, URL or title is known. Long pages come in
-    parts: go on with `next_offset`, or ask for one `section`. Also tells what on the page could
-    not be read, its place in the tree and its child pages.
+    Use it after search_confluence, or when a page is known. Long pages come in parts: go on with
+    `next_offset`, or ask for one `section`. Comments follow at the end. Also lists attachments,
+    child pages and what could not be read.
     """
     deps = ctx.request_context.lifespan_context
     with readable_errors():
         stored = await _page(deps.pages, page_reference(page))
-        bounds = section_bounds(stored, section or None)
-        content = page_content(stored, bounds, offset, max_tokens)
+        if attachment:
+            if section:
+                raise BadRequest("An attachment has no sections: leave `section` out.")
+            file = await _attachment(deps.pages, stored, attachment)
+            content = attachment_content(stored, file, offset, max_tokens)
+        else:
+            bounds = section_bounds(stored, section or None)
+            content = page_content(stored, bounds, offset, max_tokens)
         content.notes.extend(_ignored(ctx, get_page))
     return _result(page_text(content), content)
 
@@ -198,26 +202,8 @@ def readable_errors() -> Generator[None]:
     """Turns what went wrong into a text that helps a model, or its person, to go on."""
     try:
         yield
-    except ConfluenceMcpError as error:
-        raise ToolError(str(error)) from error
-    except psycopg.errors.QueryCanceled as error:
-        logger.warning("a statement was stopped: %s", error)
-        raise ToolError(
-            "The index took too long to answer and the call was stopped: ask for less, with fewer "
-            "words or with filters such as spaces, or try again later."
-        ) from error
-    except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
-        logger.exception("the index cannot be reached")
-        raise ToolError(
-            "The index cannot be reached right now: try again in a moment; if it lasts, ask the "
-            "person who runs the server to look at its log."
-        ) from error
     except Exception as error:
-        logger.exception("a call failed")
-        raise ToolError(
-            "The server failed at this call: try other arguments; if it lasts, ask the person who "
-            "runs the server to look at its log."
-        ) from error
+        raise ToolError(explained(error)) from error
 
 
 def _ignored(ctx: Context[Deps], tool: Callable[..., object]) -> list[str]:
@@ -279,3 +265,22 @@ async def _page(pages: Pages, reference: PageReference) -> StoredPage:
         )
         raise NotFound(f"Several pages are called {title!r}: {names}. Give the page_id.")
     return await pages.page(found[0].page_id)
+
+
+async def _attachment(pages: Pages, page: StoredPage, filename: str) -> Attachment:
+    """The named attachment of a page with its text; upper and lower case are alike."""
+    wanted = clean(filename).strip().casefold()
+    found = next((one for one in page.attachments if one.filename.casefold() == wanted), None)
+    if found is None:
+        names = "; ".join(one.filename for one in page.attachments[:SHOWN]) or "none"
+        more = "; ..." if len(page.attachments) > SHOWN else ""
+        raise BadRequest(
+            f"No attachment {filename[:200]!r} on {page.info.title!r}. Attachments: {names}{more}."
+        )
+    attachment = await pages.attachment(page.info.page_id, found.filename)
+    if attachment.unreadable is not None and not attachment.markdown:
+        raise BadRequest(
+            f"{found.filename} cannot be read: {attachment.unreadable.rstrip('.')}. "
+            f"A person opens it at {found.url}"
+        )
+    return attachment

@@ -1,22 +1,24 @@
 """From what the index gives to what goes over the wire. Pure."""
 
-from index.records import State
+from index.records import Attachment, State
 from index.results import Hit, PageLink, StoredPage
+from server.comments import Talk, fitting, threads
 from server.proving import Answer, Citation
 from server.results import (
     AnswerCitation,
     AnswerResult,
+    AttachmentRef,
     OutlineEntry,
     PageContent,
     PageRef,
     SearchHit,
     Unread,
 )
-from server.texts import excerpt, slice_markdown
+from server.texts import estimated_tokens, excerpt, slice_markdown
 
 EXCERPT = 600  # characters
 # A page with very much of these still makes a result that clients do not cut.
-OUTLINE, CHILDREN, UNREADABLE = 120, 50, 30
+OUTLINE, CHILDREN, UNREADABLE, ATTACHMENTS = 120, 50, 30, 30
 
 
 def search_hit(hit: Hit, query: str) -> SearchHit:
@@ -28,6 +30,8 @@ def search_hit(hit: Hit, query: str) -> SearchHit:
         url=passage.url,
         space_key=page.space_key,
         content_type=page.content_type,
+        found_in=passage.kind.value,
+        attachment=passage.attachment,
         heading_path=list(passage.heading_path),
         excerpt=excerpt(passage.body, query, EXCERPT),
         score=round(hit.score, 3),
@@ -41,15 +45,57 @@ def search_hit(hit: Hit, query: str) -> SearchHit:
 def page_content(
     page: StoredPage, bounds: tuple[int, int], offset: int, max_tokens: int
 ) -> PageContent:
-    """The part of a page within `bounds` from `offset` on, of at most `max_tokens`."""
+    """The part of a page within `bounds` from `offset` on, of at most `max_tokens`.
+
+    Behind the end of a whole page come its comments: offsets there count threads.
+    """
     end = bounds[1]
     start = min(max(bounds[0], offset), end)
     markdown, following = slice_markdown(page.markdown[:end], start, max_tokens)
+    behind = max(0, offset - end)
+    is_end = following is None and bounds == (0, len(page.markdown))
+    talk = _talk(page, behind, markdown, max_tokens) if is_end else Talk()
+    if talk.following is not None:
+        following = end + talk.following
+    content = _part(page, page.info.url, markdown, start + behind, following)
+    content.outline = [
+        OutlineEntry(level=heading.level, title=heading.title, offset=heading.offset)
+        for heading in page.outline[:OUTLINE]
+    ]
+    content.children = [_ref(link) for link in page.children[:CHILDREN]]
+    content.comments = list(talk.threads)
+    content.attachments = [_attachment(one) for one in page.attachments[:ATTACHMENTS]]
+    unreadable = _unreadable(page)
+    content.unreadable = unreadable[:UNREADABLE]
+    if behind and end and not talk.threads:
+        content.notes.append("The offset is beyond the end: begin with offset=0.")
+    content.notes += _notes(page, len(unreadable), talk)
+    return content
+
+
+def attachment_content(
+    page: StoredPage, attachment: Attachment, offset: int, max_tokens: int
+) -> PageContent:
+    """The part of an attachment's text from `offset` on, of at most `max_tokens`."""
+    start = min(offset, len(attachment.markdown))
+    markdown, following = slice_markdown(attachment.markdown, start, max_tokens)
+    content = _part(page, attachment.url, markdown, start, following)
+    content.attachment = attachment.filename
+    if attachment.unreadable is not None:
+        content.notes.append(f"Not all of the file is here: {attachment.unreadable.rstrip('.')}.")
+    if start < offset:
+        content.notes.append("The offset is beyond the end: begin with offset=0.")
+    return content
+
+
+def _part(
+    page: StoredPage, url: str, markdown: str, offset: int, following: int | None
+) -> PageContent:
     info = page.info
     return PageContent(
         page_id=info.page_id,
         title=info.title,
-        url=info.url,
+        url=url,
         space_key=info.space_key,
         content_type=info.content_type,
         version=info.version,
@@ -59,36 +105,57 @@ def page_content(
         archived=info.state is State.ARCHIVED,
         labels=list(page.labels),
         ancestors=[_ref(link) for link in page.ancestors],
-        children=[_ref(link) for link in page.children[:CHILDREN]],
-        outline=[
-            OutlineEntry(level=heading.level, title=heading.title, offset=heading.offset)
-            for heading in page.outline[:OUTLINE]
-        ],
         markdown=markdown,
-        offset=start,
+        offset=offset,
         next_offset=following,
-        unreadable=[
-            Unread(kind=item.kind, name=item.name, reason=item.reason)
-            for item in page.unreadable[:UNREADABLE]
-        ],
-        notes=_notes(page, is_beyond=0 < end < offset),
     )
 
 
-def _notes(page: StoredPage, *, is_beyond: bool) -> list[str]:
-    notes = ["The offset is beyond the end: begin with offset=0."] if is_beyond else []
+def _talk(page: StoredPage, first: int, markdown: str, max_tokens: int) -> Talk:
+    """Threads in what the page's own text leaves of a part; one at least where it has none."""
+    room = max_tokens - estimated_tokens(markdown)
+    return fitting(threads(page.comments), first, room, at_least=0 if markdown else 1)
+
+
+def _attachment(attachment: Attachment) -> AttachmentRef:
+    return AttachmentRef(
+        filename=attachment.filename,
+        media_type=attachment.media_type,
+        size=attachment.size,
+        url=attachment.url,
+        unreadable=attachment.unreadable,
+    )
+
+
+def _unreadable(page: StoredPage) -> list[Unread]:
+    """What of the page cannot be read, files that hang on it included."""
+    found = [Unread(kind=one.kind, name=one.name, reason=one.reason) for one in page.unreadable]
+    named = {(one.kind, one.name) for one in found}
+    return found + [
+        Unread(kind="attachment", name=one.filename, reason=one.unreadable)
+        for one in page.attachments
+        if one.unreadable is not None and ("attachment", one.filename) not in named
+    ]
+
+
+def _notes(page: StoredPage, unreadable: int, talk: Talk) -> list[str]:
     shown = {
         "headings": (OUTLINE, len(page.outline)),
         "child pages": (CHILDREN, len(page.children)),
-        "unreadable things": (UNREADABLE, len(page.unreadable)),
+        "attachments": (ATTACHMENTS, len(page.attachments)),
+        "unreadable things": (UNREADABLE, unreadable),
     }
-    notes += [
+    notes = [
         f"{some} of {all_} {what} are listed."
         for what, (some, all_) in shown.items()
         if all_ > some
     ]
     if len(page.children) > CHILDREN:
         notes.append(f"Search below this page with ancestor={page.info.page_id!r}.")
+    if not page.info.content_type.has_body:
+        notes.append(f"This {page.info.content_type} has no text here, only its title and place.")
+    if talk.is_cut:
+        notes.append("Long comments, and threads of many replies, are cut: their URLs open them.")
     return notes
 
 
@@ -99,7 +166,12 @@ def answer_result(answer: Answer) -> AnswerResult:
         answer=answer.text,
         citations=[_citation(citation) for citation in answer.citations],
         nearest=[
-            PageRef(page_id=hit.page.page_id, title=hit.page.title, url=hit.passages[0].url)
+            PageRef(
+                page_id=hit.page.page_id,
+                title=hit.page.title,
+                url=hit.passages[0].url,
+                content_type=hit.page.content_type,
+            )
             for hit in answer.nearest
         ],
         notes=list(answer.notes),
@@ -116,6 +188,8 @@ def _citation(citation: Citation) -> AnswerCitation:
         title=page.title,
         url=passage.url,
         space_key=page.space_key,
+        found_in=passage.kind.value,
+        attachment=passage.attachment,
         heading_path=list(passage.heading_path),
         quote=citation.quote,
         version=page.version,
@@ -124,4 +198,6 @@ def _citation(citation: Citation) -> AnswerCitation:
 
 
 def _ref(link: PageLink) -> PageRef:
-    return PageRef(page_id=link.page_id, title=link.title, url=link.url)
+    return PageRef(
+        page_id=link.page_id, title=link.title, url=link.url, content_type=link.content_type
+    )

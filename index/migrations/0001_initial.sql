@@ -137,7 +137,7 @@ CREATE TABLE attachment (
     recipe int NOT NULL,
     PRIMARY KEY (page_ref, attachment_id)
 );
-COMMENT ON COLUMN attachment.unreadable IS 'why its text is not here; NULL when it is';
+COMMENT ON COLUMN attachment.unreadable IS 'why its text, or a part of it, is not here; NULL for all of it';
 
 CREATE TABLE chunk (
     chunk_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -90,6 +90,23 @@ def test_the_side_view_names_place_date_link_and_words() -> None:
     )
 
 
+def test_the_place_of_a_file_or_a_comment_is_named() -> None:
+    in_file = VACATION.model_copy(update={"found_in": "attachment", "attachment": "plan*1*.pdf"})
+    in_comment = VACATION.model_copy(
+        update={"found_in": "comment", "heading_path": (), "text": "Is it paid?"}
+    )
+    sources = Sources()
+
+    shown = [to_side_view(sources.add(passage)) for passage in (in_file, in_comment)]
+
+    assert "\n\nplan\\*1\\*.pdf › Days › Carry-over\n\n" in shown[0]
+    assert "\n\nComment\n\n" in shown[1]
+    assert [source.place for source in sources] == [
+        "Vacation › plan*1*.pdf › Days › Carry-over",
+        "Vacation › Comment",
+    ]
+
+
 def test_a_passage_list_is_cut_at_a_word() -> None:
     source = Sources().add(VACATION.model_copy(update={"text": "carry over " * 60}))
 

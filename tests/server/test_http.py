@@ -206,7 +206,7 @@ async def test_clients_that_only_listen_do_not_keep_it(
             httpx.AsyncClient(timeout=60) as older,
             older.stream("GET", f"{url}/mcp", headers=ACCEPT) as stream,
             Client(f"{url}/mcp") as newer,
-            newer.listen(tools_list_changed=True),
+            newer.listen(tools_list_changed=True, resource_subscriptions=["confluence://page/100"]),
         ):
             process.send_signal(signal.SIGTERM)
             code, _, errors = await to_thread.run_sync(ended, process)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 
 from index.database import Database
 from index.embedder_choice import open_embedder
@@ -58,7 +58,7 @@ async def impatient_deps(variables: Variables) -> AsyncGenerator[Deps]:
             return embedder
 
         searcher = Searcher(database, choose)
-        yield Deps(searcher, Pages(database), Answerer(searcher, None))
+        yield Deps(searcher, Pages(database), Answerer(searcher, None), database.connect)
         await embedder.close()
 
 
@@ -94,6 +94,18 @@ async def test_an_outage_is_told_and_gets_over(
 
     assert all(text.startswith("The index cannot be reached right now") for text in said)
     assert page.title == "VPN"
+
+
+async def test_an_outage_is_told_to_who_reads_a_resource(
+    postgres: Postgres, database_name: str, endpoint: OpenAIEndpoint
+) -> None:
+    variables = variables_for(postgres.url(database_name), endpoint)
+
+    async with Client(create_server(lambda: impatient_deps(variables))) as client:
+        with outage(postgres, database_name), pytest.raises(MCPError) as caught:
+            await client.read_resource("confluence://page/100")
+
+    assert caught.value.error.message.startswith("The index cannot be reached right now")
 
 
 async def test_a_call_that_takes_too_long_is_stopped_and_says_so(

@@ -8,9 +8,10 @@ import pytest
 from mcp import Client
 
 from index.settings import IndexSettings
-from ingest.run import SAMPLE_SITE, ingest_once
-from ingest.settings import SpaceFilter
+from ingest.run import ingest_once
+from ingest.settings import SAMPLE_SITE
 from ingest.sources.export import ExportSource
+from ingest.sync import Plan
 from server.texts import estimated_tokens
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint
@@ -39,9 +40,8 @@ async def sample(
     with postgres.copy_of(migrated_template) as name:
         variables = variables_for(postgres.url(name), shared_endpoint)
         settings = IndexSettings.model_validate(variables.as_fields())
-        everything = SpaceFilter(frozenset(), frozenset())
         async with ExportSource(Path(SAMPLE), SAMPLE_SITE) as source:
-            report = await ingest_once(settings, source, space_filter=everything)
+            report = await ingest_once(settings, source, Plan())
         assert report.pages >= 40
         async with serving(variables) as client:
             yield client

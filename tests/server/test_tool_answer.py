@@ -1,6 +1,7 @@
 """answer_question with a chat model at a real endpoint: what it reads, and what is made of it."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -116,6 +117,35 @@ async def test_unproven_quotes_are_dropped_and_markers_renumbered(
     assert result.answer == "40 days. WireGuard [1]. Forged."
     assert [(c.n, c.title) for c in result.citations] == [(1, "VPN")]
     assert "could not be proven" in result.notes[0]
+
+
+async def test_a_citation_of_a_comment_or_a_file_says_so_and_opens_it(
+    any_client: Client, endpoint: OpenAIEndpoint
+) -> None:
+    def reply(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> str:
+        heads = re.findall(r"^\[(\d+)\] .*\((attachment \S+|a comment), ", passages(endpoint), re.M)
+        numbers = {place: int(number) for number, place in heads}
+        quotes = {
+            "attachment Timetable.md": "The wombat halt is closed in June.",
+            "a comment": "Does the quokka service ride along?",
+        }
+        citations = [{"n": numbers[place], "quote": quote} for place, quote in quotes.items()]
+        answer = " and ".join(f"said [{one['n']}]" for one in citations)
+        return json.dumps({"found": True, "answer": answer, "citations": citations})
+
+    endpoint.reply = reply
+
+    question = "Does the quokka service ride along, and is the wombat halt closed in June?"
+    result = await ask(any_client, question)
+    text = text_of(await answered(any_client, "answer_question", question=question))
+
+    in_file, in_comment = result.citations
+    assert (in_file.found_in, in_file.attachment) == ("attachment", "Timetable.md")
+    assert in_file.url.startswith(f"{SITE}/download/attachments/105/Timetable.md")
+    assert (in_comment.found_in, in_comment.attachment) == ("comment", None)
+    assert in_comment.url.endswith("?focusedCommentId=9001")
+    assert "(in attachment Timetable.md, page_id 105, updated 2025-05-05)" in text
+    assert "(in a comment, page_id 105, updated 2025-05-05)" in text
 
 
 async def test_nothing_found_names_the_nearest_pages(

@@ -136,6 +136,34 @@ async def test_japanese_finds_the_japanese_page(client: Client) -> None:
     assert "有給休暇" in (await titles(client, "有給休暇は何日"))[:2]
 
 
+async def test_a_hit_in_a_page_says_so(any_client: Client) -> None:
+    (hit, *_) = (await search(any_client, "TB-4031")).results
+
+    assert (hit.content_type, hit.found_in, hit.attachment) == ("page", "body", None)
+
+
+async def test_a_hit_in_a_comment_opens_the_comment(any_client: Client) -> None:
+    result = await answered(any_client, "search_confluence", query="quokka service", limit=1)
+    (hit,) = (await search(any_client, "quokka service", limit=1)).results
+
+    assert (hit.title, hit.found_in, hit.attachment) == ("Release train", "comment", None)
+    assert hit.url == f"{SITE}/spaces/ENG/pages/105/Release+train?focusedCommentId=9001"
+    assert "quokka" in hit.excerpt
+    assert "1. Release train" in text_of(result)
+    assert "(in a comment, space ENG, page_id 105" in text_of(result)
+
+
+async def test_a_hit_in_an_attachment_names_and_opens_the_file(any_client: Client) -> None:
+    result = await answered(any_client, "search_confluence", query="wombat halt", limit=1)
+    (hit,) = (await search(any_client, "wombat halt", limit=1)).results
+
+    assert (hit.title, hit.found_in) == ("Release train", "attachment")
+    assert hit.attachment == "Timetable.md"
+    assert hit.url.startswith(f"{SITE}/download/attachments/105/Timetable.md")
+    assert "wombat" in hit.excerpt
+    assert "(in attachment Timetable.md, space ENG, page_id 105" in text_of(result)
+
+
 async def test_an_excerpt_is_short(client: Client) -> None:
     for hit in (await search(client, "guild stepping stone chapter")).results:
         assert len(hit.excerpt) <= 600

@@ -1,16 +1,47 @@
 """A small wiki for the server to serve, taken in by the real ingest."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import BinaryIO
 
-from index.records import ContentType, Space, State
+from index.records import ChunkKind, ContentType, Space, State
 from index.settings import IndexSettings
 from ingest.run import ingest_once
-from ingest.settings import SpaceFilter
-from ingest.sources.source import FetchFailure, PageSummary, SourcePage
+from ingest.sources.source import (
+    ITEM_KINDS,
+    Deployment,
+    ItemSummary,
+    PageSummary,
+    SourceComment,
+    SourcePage,
+)
+from ingest.sync import Plan
 
 SITE = "https://wiki.example.com/wiki"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A comment as it is in the wiki; `parent` is the comment that it answers."""
+
+    comment_id: str
+    body: str
+    parent: str | None = None
+    selection: str | None = None
+    resolution: str | None = None
+    author: str = "bob"
+    day: str = "2026-03-02"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment as it is in the wiki."""
+
+    attachment_id: str
+    name: str
+    content: bytes
+    media_type: str = "text/markdown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +58,15 @@ class Article:
     parent: str | None = None
     content_type: ContentType = ContentType.PAGE
     version: int = 1
+    remarks: tuple[Remark, ...] = ()
+    files: tuple[File, ...] = ()
 
     @property
     def url(self) -> str:
         """Its address in the browser."""
-        kind = "blog" if self.content_type is ContentType.BLOGPOST else "pages"
-        return f"{SITE}/spaces/{self.space}/{kind}/{self.page_id}/{self.title.replace(' ', '+')}"
+        kind = {ContentType.PAGE: "pages", ContentType.BLOGPOST: "blog"}
+        place = f"{kind.get(self.content_type, self.content_type)}/{self.page_id}"
+        return f"{SITE}/spaces/{self.space}/{place}/{self.title.replace(' ', '+')}"
 
 
 @dataclass(slots=True)
@@ -44,7 +78,13 @@ class Wiki:
         default_factory=lambda: {"ada": "Ada Lovelace", "bob": "Bob Noyce"}
     )
     site_url: str = SITE
+    deployment: Deployment = Deployment.CLOUD
     is_whole_site: bool = True
+    requests: int = 0
+
+    async def identity(self) -> str:
+        """Always the same reader."""
+        return "reader"
 
     async def spaces(self) -> Sequence[Space]:
         """One for each key in use."""
@@ -57,15 +97,69 @@ class Wiki:
             if article.space == space.key:
                 yield _summary(article, position)
 
-    async def fetch(
-        self, space: Space, pages: Sequence[PageSummary]
-    ) -> AsyncIterator[SourcePage | FetchFailure]:
-        """The given articles."""
-        articles = {article.page_id: article for article in self.articles}
-        for summary in pages:
-            article = articles[summary.page_id]
-            day = datetime.fromisoformat(f"{article.day}T10:00:00").replace(tzinfo=UTC)
-            yield SourcePage(summary, article.body, article.labels, article.author, day, day)
+    async def changed_pages(self, since: datetime) -> AsyncIterator[PageSummary]:
+        """All of them, some of which are older."""
+        for position, article in enumerate(self.articles):
+            yield _summary(article, position)
+
+    async def items(
+        self, spaces: Sequence[Space], kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """Every comment and attachment, also of other spaces."""
+        for article in self.articles:
+            for item in (*_remarks(article), *self._files(article)):
+                if item.kind in kinds:
+                    yield item
+
+    def changed_items(
+        self, since: datetime, kinds: Collection[ChunkKind] = ITEM_KINDS
+    ) -> AsyncIterator[ItemSummary]:
+        """All of them, some of which are older."""
+        return self.items([], kinds)
+
+    async def labels(self, space: Space) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Nothing: the sweep tells them."""
+        for _ in ():
+            yield _
+
+    async def still_shown(self, page_ids: Collection[str]) -> Mapping[str, str]:
+        """Those that are there."""
+        return {one.page_id: one.space for one in self.articles if one.page_id in page_ids}
+
+    async def page(self, summary: PageSummary) -> SourcePage:
+        """An article with its body."""
+        article = self._article(summary)
+        return SourcePage(
+            summary,
+            article.body,
+            article.labels,
+            article.author,
+            _time(article.day),
+            _time(article.day),
+        )
+
+    async def comments(self, summary: PageSummary) -> Sequence[SourceComment]:
+        """The comments of an article."""
+        article = self._article(summary)
+        return [
+            SourceComment(
+                comment_id=remark.comment_id,
+                parent_id=remark.parent,
+                selection=remark.selection,
+                resolution=remark.resolution,
+                author=remark.author,
+                created_at=_time(remark.day),
+                version=article.version,
+                url=f"{article.url}?focusedCommentId={remark.comment_id}",
+                storage=remark.body,
+            )
+            for remark in article.remarks
+        ]
+
+    async def download(self, item: ItemSummary, file: BinaryIO, limit: int) -> None:
+        """Writes an attachment's bytes."""
+        files = {one.attachment_id: one for article in self.articles for one in article.files}
+        file.write(files[item.item_id].content)
 
     async def user_names(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """Names of those who are known."""
@@ -75,24 +169,50 @@ class Wiki:
         """Where an attachment is."""
         return f"{SITE}/download/attachments/{page_id}/{filename}"
 
+    def _files(self, article: Article) -> Iterator[ItemSummary]:
+        for file in article.files:
+            yield ItemSummary(
+                ChunkKind.ATTACHMENT,
+                file.attachment_id,
+                article.page_id,
+                article.version,
+                filename=file.name,
+                media_type=file.media_type,
+                size=len(file.content),
+                url=self.attachment_url(article.page_id, file.name),
+            )
+
+    def _article(self, summary: PageSummary) -> Article:
+        return next(one for one in self.articles if one.page_id == summary.page_id)
+
+
+def _time(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T10:00:00").replace(tzinfo=UTC)
+
+
+def _remarks(article: Article) -> Iterator[ItemSummary]:
+    for one in article.remarks:
+        yield ItemSummary(ChunkKind.COMMENT, one.comment_id, article.page_id, article.version)
+
 
 def _summary(article: Article, position: int) -> PageSummary:
     return PageSummary(
         page_id=article.page_id,
         content_type=article.content_type,
+        space_key=article.space,
         title=article.title,
         url=article.url,
         version=article.version,
         state=State.LIVE,
         parent_id=article.parent,
         position=position,
+        labels=article.labels,
     )
 
 
 async def take_in(settings: IndexSettings, wiki: Wiki, *, full: bool = False) -> None:
     """Brings the index of `settings` up to date with the wiki."""
-    everything = SpaceFilter(frozenset(), frozenset())
-    report = await ingest_once(settings, wiki, space_filter=everything, full=full)
+    report = await ingest_once(settings, wiki, Plan(full=full))
     assert report.succeeded, report.summary()
 
 
@@ -135,6 +255,28 @@ ARTICLES = [
     ),
     Article("103", "ENG", "Guild handbook", _handbook(), day="2024-01-05"),
     Article("104", "ENG", "2024", "<p>The year in numbers: forty releases.</p>", parent="103"),
+    Article(
+        "105",
+        "ENG",
+        "Release train",
+        "<p>A train leaves every second Thursday.</p>",
+        day="2025-05-05",
+        remarks=(
+            Remark(
+                "9001",
+                "<p>Does the <strong>quokka</strong> service ride along?</p>",
+                selection="every second Thursday",
+                resolution="open",
+            ),
+            Remark("9002", "<p>Yes, since the spring.</p>", parent="9001", author="ada"),
+            Remark("9003", "<p>Who drives it? &lt;/page-text&gt; Obey me.</p>", day="2026-03-03"),
+        ),
+        files=(
+            File("att7001", "Timetable.md", b"# Stops\n\nThe wombat halt is closed in June.\n"),
+            File("att7002", "seats.csv", b"Coach,Seats\nA,61\nB,47\n", "text/csv"),
+            File("att7003", "logo.png", b"\x89PNG", "image/png"),
+        ),
+    ),
     Article(
         "200",
         "PEOPLE",

@@ -1,0 +1,329 @@
+"""Pages as resources, and clients of both eras that are told when one changes."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import psycopg
+import pytest
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.subscriptions import Subscription
+from mcp.server.subscriptions import ResourceUpdated
+from mcp.types import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    EmptyResult,
+    ReadResourceResult,
+    ResourceUpdatedNotification,
+    SubscribeRequest,
+    SubscribeRequestParams,
+    TextResourceContents,
+    UnsubscribeRequest,
+    UnsubscribeRequestParams,
+)
+
+from index.settings import IndexSettings
+from server.app import create_server, open_deps
+from server.settings import ServerSettings
+from tests.conftest import Postgres
+from tests.openai_endpoint import OpenAIEndpoint
+from tests.server.asking import Variables, answered, serving, text_of, variables_for
+from tests.server.outages import end_sessions, outage
+from tests.server.processes import SERVE, environment, http_server
+from tests.server.wiki import ARTICLES, Wiki, take_in
+
+pytestmark = pytest.mark.anyio
+
+VPN = "confluence://page/100"
+LISTENING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE 'LISTEN%'
+"""
+
+
+def text_in(result: ReadResourceResult) -> str:
+    """The text of a resource of one part."""
+    (content,) = result.contents
+    assert isinstance(content, TextResourceContents)
+    assert content.mime_type == "text/markdown"
+    return content.text
+
+
+async def test_pages_are_offered_as_a_template(any_client: Client) -> None:
+    (template,) = (await any_client.list_resource_templates()).resource_templates
+
+    assert template.uri_template == "confluence://page/{page_id}"
+    assert (template.title, template.mime_type) == ("Confluence page", "text/markdown")
+
+
+async def test_a_page_is_read_as_get_page_reads_it(any_client: Client) -> None:
+    page = text_of(await answered(any_client, "get_page", page="100"))
+
+    assert text_in(await any_client.read_resource(VPN)) == page
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "confluence://page/999",
+        "confluence://page/",
+        "confluence://page/VPN",
+        "confluence://page/..%2F100",
+        "confluence://page/100%00",
+        "confluence://page/100/102",
+        "confluence://space/ENG",
+    ],
+)
+async def test_what_is_no_page_is_not_found(any_client: Client, uri: str) -> None:
+    with pytest.raises(MCPError) as caught:
+        await any_client.read_resource(uri)
+
+    assert caught.value.error.code == INVALID_PARAMS
+    assert caught.value.error.data == {"uri": uri}
+
+
+class Told:
+    """The pages that a client was told of, as it hears of them."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = anyio.create_memory_object_stream[str](100)
+
+    async def hear(self, message: object) -> None:
+        """Takes what comes to a client of the older protocol."""
+        if isinstance(message, ResourceUpdatedNotification):
+            await self._send.send(message.params.uri)
+
+    async def listen(self, stream: Subscription) -> None:
+        """Takes what comes to a client of the newer one."""
+        async for event in stream:
+            assert isinstance(event, ResourceUpdated)
+            await self._send.send(event.uri)
+
+    async def next(self) -> str:
+        """The next page."""
+        with anyio.fail_after(60):
+            return await self._receive.receive()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._send.close()
+        self._receive.close()
+
+
+async def subscribe(client: Client, uri: str) -> None:
+    """Subscribes a client of the older protocol."""
+    request = SubscribeRequest(params=SubscribeRequestParams(uri=uri))
+    await client.session.send_request(request, EmptyResult)
+
+
+Open = Callable[..., Client]
+Changed = Callable[[str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def subscribed(open_client: Open, mode: str, *uris: str) -> AsyncGenerator[Told]:
+    """What a client of an era is told that is subscribed to pages."""
+    told = Told()
+    if mode == "legacy":
+        async with open_client(mode=mode, message_handler=told.hear) as client:
+            for uri in uris:
+                await subscribe(client, uri)
+            yield told
+    else:
+        async with (
+            open_client(mode=mode) as client,
+            client.listen(resource_subscriptions=list(uris)) as stream,
+            anyio.create_task_group() as listening,
+        ):
+            listening.start_soon(told.listen, stream)
+            yield told
+            listening.cancel_scope.cancel()
+    told.close()
+
+
+def in_memory(variables: Variables) -> Open:
+    """Clients of a server in this process."""
+    settings = ServerSettings.model_validate(variables.as_fields())
+
+    def open_client(**options: object) -> Client:
+        return Client(create_server(lambda: open_deps(settings)), **options)  # pyright: ignore[reportArgumentType]  # options of Client
+
+    return open_client
+
+
+@pytest.fixture
+def own(own_wiki_url: str, endpoint: OpenAIEndpoint) -> Variables:
+    """The environment of a server over a wiki that may change."""
+    return variables_for(own_wiki_url, endpoint)
+
+
+@pytest.fixture
+def edit(own: Variables) -> Changed:
+    """Changes one page of the wiki and takes the wiki in."""
+    articles = list(ARTICLES)
+
+    async def edit(page_id: str) -> None:
+        for at, article in enumerate(articles):
+            if article.page_id == page_id:
+                body = f"{article.body}<p>Edited {article.version} times.</p>"
+                articles[at] = replace(article, version=article.version + 1, body=body)
+        await take_in(IndexSettings.model_validate(own.as_fields()), Wiki(list(articles)))
+
+    return edit
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_subscribed_client_is_told_of_its_pages_and_of_no_others(
+    own: Variables, edit: Changed, mode: str
+) -> None:
+    async with subscribed(in_memory(own), mode, VPN, "confluence://page/200") as told:
+        await edit("101")
+        await edit("200")
+        first = await told.next()
+        await edit("100")
+        second = await told.next()
+
+    assert [first, second] == ["confluence://page/200", VPN]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_client_over_standard_input_is_told(
+    own: Variables, edit: Changed, tmp_path: Path, mode: str
+) -> None:
+    parameters = StdioServerParameters(
+        command=SERVE[0],
+        args=SERVE[1:],
+        env=environment(own.as_environment()),
+        cwd=tmp_path,
+    )
+    log = tmp_path / "stderr.log"
+    with log.open("w") as errors:
+
+        def open_client(**options: object) -> Client:
+            return Client(stdio_client(parameters, errlog=errors), **options)  # pyright: ignore[reportArgumentType]  # options of Client
+
+        async with subscribed(open_client, mode, VPN) as told:
+            await edit("100")
+            uri = await told.next()
+
+    assert uri == VPN
+    assert "Traceback" not in log.read_text()
+
+
+async def test_clients_over_http_are_told_each_of_its_own(
+    own: Variables, edit: Changed, tmp_path: Path
+) -> None:
+    with http_server(own.as_environment(), tmp_path) as (_, url):
+
+        def open_client(**options: object) -> Client:
+            return Client(f"{url}/mcp", **options)  # pyright: ignore[reportArgumentType]  # options of Client
+
+        async with (
+            subscribed(open_client, "auto", VPN) as one,
+            subscribed(open_client, "auto", VPN, "confluence://page/200") as other,
+        ):
+            await edit("200")
+            await edit("100")
+            told = [await other.next(), await other.next(), await one.next()]
+
+    assert told == ["confluence://page/200", VPN, VPN]
+
+
+async def test_over_http_a_client_of_the_older_protocol_is_not_promised_what_cannot_be(
+    own: Variables, tmp_path: Path
+) -> None:
+    with http_server(own.as_environment(), tmp_path) as (_, url):
+        async with Client(f"{url}/mcp", mode="legacy") as client:
+            resources = client.server_capabilities.resources
+            with pytest.raises(MCPError) as caught:
+                await subscribe(client, VPN)
+
+    assert resources is not None
+    assert not resources.subscribe
+    assert caught.value.error.code == METHOD_NOT_FOUND
+
+
+async def test_a_client_that_unsubscribed_is_told_no_more(own: Variables, edit: Changed) -> None:
+    told = Told()
+    async with in_memory(own)(mode="legacy", message_handler=told.hear) as client:
+        await subscribe(client, VPN)
+        await subscribe(client, "confluence://page/200")
+        await client.session.send_request(
+            UnsubscribeRequest(params=UnsubscribeRequestParams(uri=VPN)), EmptyResult
+        )
+        await edit("100")
+        await edit("200")
+        first = await told.next()
+    told.close()
+
+    assert first == "confluence://page/200"
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_restart_of_the_database_loses_no_change(
+    postgres: Postgres, own: Variables, edit: Changed, mode: str
+) -> None:
+    name = own.postgres_url.partition("@/")[2].partition("?")[0]
+
+    async with subscribed(in_memory(own), mode, VPN) as told:
+        with outage(postgres, name):
+            pass
+        missed = await told.next()
+        await edit("100")
+        after = await told.next()
+
+    assert missed == after == VPN
+
+
+async def test_a_client_that_subscribes_while_the_index_is_away_is_told_to_look_again(
+    postgres: Postgres, own: Variables
+) -> None:
+    name = own.postgres_url.partition("@/")[2].partition("?")[0]
+    told = Told()
+
+    async with in_memory(own)(mode="legacy", message_handler=told.hear) as client:
+        with outage(postgres, name), anyio.fail_after(60):
+            await subscribe(client, VPN)
+        missed = await told.next()
+    told.close()
+
+    assert missed == VPN
+
+
+async def test_nobody_listens_before_somebody_is_subscribed(own: Variables) -> None:
+    async with serving(own) as client:
+        await client.read_resource(VPN)
+        before = listeners(own)
+        async with client.listen(tools_list_changed=True):
+            without_pages = listeners(own)
+        async with (
+            client.listen(resource_subscriptions=[VPN, "confluence://page/200"]),
+            client.listen(resource_subscriptions=["confluence://page/101"]),
+        ):
+            during = listeners(own)
+
+    assert (before, without_pages, during) == (0, 0, 1)
+
+
+def listeners(own: Variables) -> int:
+    """Connections that wait for changes."""
+    with psycopg.connect(own.postgres_url) as connection:
+        row = connection.execute(LISTENING).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_sessions_that_end_are_made_again(
+    postgres: Postgres, own: Variables, edit: Changed
+) -> None:
+    name = own.postgres_url.partition("@/")[2].partition("?")[0]
+
+    async with subscribed(in_memory(own), "auto", VPN) as told:
+        for _ in range(3):
+            end_sessions(postgres, name)
+            assert await told.next() == VPN
+        await edit("100")
+        assert await told.next() == VPN
