@@ -89,7 +89,8 @@ WHERE attachment IS DISTINCT FROM excluded
 # and the next sweep sees that they lack. Whoever listens tells the clients that watch the page.
 FINISH = """
 WITH forgotten AS (
-    DELETE FROM page_failure WHERE site_id = %(site_id)s AND page_id = %(page_id)s
+    DELETE FROM page_failure
+    WHERE site_id = %(site_id)s AND page_id = %(page_id)s AND %(is_whole)s
 )
 SELECT set_config('synchronous_commit', 'off', true),
        pg_notify('confluence_mcp_page', %(page_id)s::text)
@@ -100,22 +101,19 @@ SELECT set_config('synchronous_commit', 'off', true),
 class PageUpdate:
     """What is new about one page; parts that are None or empty stay as they are stored.
 
-    `title` is the page's, also where only other parts are given, since it is part of the text of
-    all its chunks: after a new title every part must be given anew.
+    `title` is the page's, which is part of the text of all its chunks: after a new title every
+    part must be given. `page` is facts and body, `comments` are all that the page has now,
+    `attachments` those that were read anew. `kept_attachments` are ids of those that stay besides,
+    others go; None when none goes. `chunks` are of the parts given.
     """
 
     page_id: str
     title: str
     page: Page | None
-    """Facts and body."""
     comments: Sequence[Comment] | None
-    """All that the page has now."""
     attachments: Sequence[Attachment]
-    """Those that were read anew."""
     kept_attachments: frozenset[str] | None
-    """Ids of those that stay besides; others go. None: none goes."""
     chunks: Sequence[Chunk]
-    """Of the parts given: body, comments, the attachments read anew."""
 
     def __post_init__(self) -> None:
         for chunk in self.chunks:
@@ -166,7 +164,14 @@ class PageWrite:
         self._site_id = site_id
         self._space_id = space_id
 
-    async def write(self, update: PageUpdate, vectors: Mapping[bytes, Vector], recipe: int) -> None:
+    async def write(
+        self,
+        update: PageUpdate,
+        vectors: Mapping[bytes, Vector],
+        recipe: int,
+        *,
+        is_whole: bool = True,
+    ) -> None:
         """Stores the parts given, and of their chunks only those whose text is new."""
         key = {"site_id": self._site_id, "page_id": update.page_id}
         asked = await self._take(update, recipe)
@@ -179,7 +184,7 @@ class PageWrite:
         await self._write_chunks(row, stored, update, vectors)
         await self._write_comments(row.page_ref, update)
         await self._write_attachments(row.page_ref, update)
-        await self._connection.execute(FINISH, key)
+        await self._connection.execute(FINISH, key | {"is_whole": is_whole})
 
     async def _take(self, update: PageUpdate, recipe: int) -> AsyncCursor[_Row]:
         """Writes the row of the page where it is given, and holds it."""

@@ -1,6 +1,6 @@
 """Writing to the index: sites, spaces, pages with their chunks, words and vectors."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import asdict
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from index.database import Database
 from index.embeddings import Vector
 from index.models import EmbeddingModel
+from index.nodes import Node, correct, stamp_comments
 from index.page_write import PageUpdate, PageWrite
 from index.records import Space
 
@@ -74,23 +75,36 @@ ON CONFLICT (site_id, key) DO UPDATE SET name = excluded.name, url = excluded.ur
 RETURNING id
 """
 STORED_HASHES = """
-SELECT text_hash FROM chunk JOIN page USING (page_ref)
-WHERE site_id = %(site_id)s AND page_id = %(page_id)s
+SELECT page_id, text_hash FROM chunk JOIN page USING (page_ref)
+WHERE site_id = %(site_id)s AND page_id = ANY(%(page_ids)s::text[])
 """
 # Servers listen, to tell the clients that watch a page.
 TOMBSTONE = """
-WITH hidden AS (
+WITH forgotten AS (
+    DELETE FROM node WHERE site_id = %(site_id)s AND node_id = ANY(%(page_ids)s::text[])
+),
+hidden AS (
     UPDATE page SET state = 'tombstoned', hidden_at = now()
     WHERE site_id = %(site_id)s AND page_id = ANY(%(page_ids)s::text[]) AND state <> 'tombstoned'
     RETURNING page_id
 )
 SELECT pg_notify('confluence_mcp_page', page_id) FROM hidden
 """
+# A page that was seen in one of the given spaces is on its way there.
 TOMBSTONE_SPACES = """
-WITH hidden AS (
-    UPDATE page SET state = 'tombstoned', hidden_at = now() FROM space
-    WHERE space.id = space_id AND space.site_id = %(site_id)s AND state <> 'tombstoned'
-      AND space.key <> ALL(%(keys)s::text[])
+WITH other AS (
+    UPDATE space SET swept_at = NULL
+    WHERE site_id = %(site_id)s AND key <> ALL(%(keys)s::text[]) RETURNING id
+),
+forgotten AS (
+    DELETE FROM node USING other WHERE node.space_id = other.id
+),
+hidden AS (
+    UPDATE page SET state = 'tombstoned', hidden_at = now() FROM other
+    WHERE other.id = space_id AND state <> 'tombstoned' AND NOT EXISTS (
+        SELECT FROM node JOIN space AS home ON home.id = node.space_id
+        WHERE node.site_id = page.site_id AND node.node_id = page.page_id
+          AND home.key = ANY(%(keys)s::text[]))
     RETURNING page_id
 )
 SELECT pg_notify('confluence_mcp_page', page_id) FROM hidden
@@ -150,11 +164,14 @@ class Store:
         assert row is not None
         return row[0]
 
-    async def stored_hashes(self, page_id: str) -> frozenset[bytes]:
-        """The hashes of the texts of a page that have vectors already."""
+    async def stored_hashes(self, page_ids: Collection[str]) -> Mapping[str, Set[bytes]]:
+        """The hashes of the texts of pages that have vectors already, by page id."""
+        stored: dict[str, set[bytes]] = {page_id: set() for page_id in page_ids}
+        values = {"site_id": self.site_id, "page_ids": list(page_ids)}
         async with self._database.pool.connection() as connection:
-            rows = await connection.execute(STORED_HASHES, self._of(page_id))
-            return frozenset([bytes(row[0]) async for row in rows])
+            async for page_id, text_hash in await connection.execute(STORED_HASHES, values):
+                stored[page_id].add(text_hash)
+        return stored
 
     async def write(
         self,
@@ -163,12 +180,17 @@ class Store:
         vectors: Mapping[bytes, Vector],
         *,
         recipe: int,
+        is_whole: bool = True,
+        seen: Node | None = None,
+        comment_stamp: str | None = None,
     ) -> None:
         """Brings a page up to date. Chunks whose text is stored already keep words and vectors.
 
         `vectors` are by text hash and must hold every text that `stored_hashes` did not name;
         PageChangedMeanwhile when they no longer do. Without a page the update goes to the space
-        where the page is; NotFound when it is in none.
+        where the page is; NotFound when it is in none. A recorded failure of the page is forgotten,
+        unless the update is not `is_whole` because a part of it failed again. With it goes on
+        record how the page was `seen` when it was fetched, and which comments were taken in.
         """
         async with (
             self._database.pool.connection() as connection,
@@ -176,16 +198,26 @@ class Store:
             connection.transaction(),
         ):
             write = PageWrite(connection, self._model, self.site_id, space_id)
-            await write.write(update, vectors, recipe)
+            if seen is not None:
+                await correct(connection, self.site_id, seen)
+            await write.write(update, vectors, recipe, is_whole=is_whole)
+            if comment_stamp is not None:
+                await stamp_comments(connection, self.site_id, update.page_id, comment_stamp)
 
     async def tombstone(self, page_ids: Collection[str]) -> int:
-        """Hides pages that a complete sweep no longer saw; returns how many were not yet hidden."""
+        """Hides pages that a complete sweep no longer saw, and forgets that they were seen.
+
+        Returns how many were not yet hidden.
+        """
         values = {"site_id": self.site_id, "page_ids": list(page_ids)}
         async with self._database.pool.connection() as connection:
             return (await connection.execute(TOMBSTONE, values)).rowcount
 
     async def tombstone_other_spaces(self, keys: Collection[str]) -> int:
-        """Hides the pages of all spaces of the site but the given; returns how many."""
+        """Hides the pages of all spaces of the site but the given, and forgets what was seen there.
+
+        Returns how many.
+        """
         values = {"site_id": self.site_id, "keys": list(keys)}
         async with self._database.pool.connection() as connection:
             return (await connection.execute(TOMBSTONE_SPACES, values)).rowcount
@@ -223,7 +255,7 @@ class Store:
     ) -> None:
         """Remembers that a version of a page could not be taken in, and when to try again.
 
-        A write of the page forgets it.
+        A write of the whole page forgets it.
         """
         values = {"space_id": space_id, "title": title, "error": error, "version": version}
         async with self._database.pool.connection() as connection:

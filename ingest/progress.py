@@ -26,7 +26,9 @@ def shown_progress() -> Generator[Progress]:
         with logging_redirect_tqdm(), bar:
             yield lambda report: _draw(bar, report)
     else:
-        yield _Log()
+        log = _Log()
+        yield log
+        log.close()
 
 
 def _draw(bar: "tqdm[NoReturn]", report: Report) -> None:
@@ -43,16 +45,23 @@ def _draw(bar: "tqdm[NoReturn]", report: Report) -> None:
 
 
 class _Log:
-    """Logs the counts, not more often than every few seconds."""
+    """Logs the counts, not more often than every few seconds, and the last ones."""
 
     def __init__(self) -> None:
         self._logged_at = float("-inf")
+        self._waiting: Report | None = None
 
     def __call__(self, report: Report) -> None:
-        now = time.monotonic()
-        if now - self._logged_at < LOG_EVERY:
+        self._waiting = report
+        if time.monotonic() - self._logged_at >= LOG_EVERY:
+            self.close()
+
+    def close(self) -> None:
+        """Logs what was not logged yet."""
+        report, self._waiting = self._waiting, None
+        if report is None:
             return
-        self._logged_at = now
+        self._logged_at = time.monotonic()
         logger.info(
             "pages=%d due=%d stored=%d chunks=%d embedded=%d failed=%d requests=%d",
             report.pages,

@@ -1,7 +1,8 @@
 """An index of any size, made of clustered random vectors and Zipf-distributed words.
 
 Rows are written by COPY past `Store`, which would take minutes. Every tenth page is archived,
-every eleventh tombstoned; page `n` has the labels `half` (n even) and `tenth` (n % 10 == 0).
+every eleventh tombstoned; page `n` has the labels `half` (n even) and `tenth` (n % 10 == 0). The
+last chunk of each page is of a comment.
 """
 
 import hashlib
@@ -13,13 +14,14 @@ from typing import LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector, SparseVector
+from pgvector import HalfVector
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from index.database import Database
 from index.models import EmbeddingModel, active_model
+from index.records import ChunkKind
 from index.terms import bm25_weights
 
 CHUNKS_OF_PAGE = 5
@@ -59,6 +61,11 @@ class GeneratedIndex:
     def spaces(self) -> NDArray[np.int64]:
         """The number in the space key of each chunk."""
         return _space_of(self.pages)
+
+    @property
+    def is_comment(self) -> NDArray[np.bool_]:
+        """Which chunks are of comments."""
+        return np.arange(len(self.vectors)) % CHUNKS_OF_PAGE == CHUNKS_OF_PAGE - 1
 
     @property
     def is_shown(self) -> NDArray[np.bool_]:
@@ -165,10 +172,10 @@ async def _copy_pages(connection: Connection, words: Sequence[Sequence[str]]) ->
         connection,
         "COPY page (site_id, space_id, page_id, content_type, state, title, url, version,"
         " ancestors, labels, author, updated_at, language, markdown, outline, unreadable,"
-        " chunk_count, recipe) FROM STDIN (FORMAT BINARY)",
+        " chunk_count, comment_chunks, recipe) FROM STDIN (FORMAT BINARY)",
         [
             *("int4", "int4", "text", "text", "text", "text", "text", "int4", "text[]", "text[]"),
-            *("text", "timestamptz", "text", "text", "jsonb", "jsonb", "int4", "int4"),
+            *("text", "timestamptz", "text", "text", "jsonb", "jsonb", "int4", "int4", "int4"),
         ],
         (
             _page_row(page, space + 1, words[page * CHUNKS_OF_PAGE :][:CHUNKS_OF_PAGE])
@@ -186,7 +193,7 @@ def _page_row(page: int, space: int, chunks: Sequence[Sequence[str]]) -> tuple[o
     empty = Jsonb([])
     return (
         *(1, space, str(page), "page", state, title, url, 1, [str(page // 100)], labels, author),
-        *(updated_at, "", _markdown(chunks), empty, empty, CHUNKS_OF_PAGE, 1),
+        *(updated_at, "", _markdown(chunks), empty, empty, CHUNKS_OF_PAGE, 1, 1),
     )
 
 
@@ -198,11 +205,11 @@ def _markdown(chunks: Sequence[Sequence[str]]) -> str:
 async def _copy_chunks(connection: Connection, words: Sequence[Sequence[str]]) -> None:
     await _copy(
         connection,
-        "COPY chunk (page_ref, position, heading_path, anchor, body, text_hash)"
+        "COPY chunk (page_ref, position, kind, heading_path, anchor, body, text_hash)"
         " FROM STDIN (FORMAT BINARY)",
-        ["int8", "int4", "text[]", "text", "text", "bytea"],
+        ["int8", "int4", "text", "text[]", "text", "text", "bytea"],
         (
-            (*_place(chunk), ["Heading"], "heading", " ".join(of_chunk), b"")
+            (*_place(chunk), _kind(chunk), ["Heading"], "heading", " ".join(of_chunk), b"")
             for chunk, of_chunk in enumerate(words)
         ),
     )
@@ -213,22 +220,28 @@ def _place(chunk: int) -> tuple[int, int]:
     return chunk // CHUNKS_OF_PAGE + 1, chunk % CHUNKS_OF_PAGE
 
 
+def _kind(chunk: int) -> str:
+    is_last = (chunk + 1) % CHUNKS_OF_PAGE == 0
+    return ChunkKind.COMMENT.value if is_last else ChunkKind.BODY.value
+
+
 async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) -> None:
     numbers = {word: term_id("simple", word) for word in {word for row in words for word in row}}
     spaces = (_space_of(np.arange(len(words)) // CHUNKS_OF_PAGE) + 1).tolist()
     chunk_counts: Counter[int] = Counter()
 
-    def row(chunk: int) -> tuple[int, int, int, list[int], SparseVector]:
+    def row(chunk: int) -> tuple[object, ...]:
         counts = Counter(numbers[word] for word in words[chunk])
         chunk_counts.update([0, *counts])
         page_ref, _ = _place(chunk)
-        return chunk + 1, page_ref, spaces[chunk], sorted(counts), bm25_weights(counts)
+        place = (chunk + 1, page_ref, spaces[chunk], _kind(chunk)[0])
+        return *place, sorted(counts), bm25_weights(counts)
 
     await _copy(
         connection,
-        "COPY chunk_term (chunk_id, page_ref, space_id, term_ids, weights)"
+        "COPY chunk_term (chunk_id, page_ref, space_id, kind, term_ids, weights)"
         " FROM STDIN (FORMAT BINARY)",
-        ["int8", "int8", "int4", "int4[]", "sparsevec"],
+        ["int8", "int8", "int4", "text", "int4[]", "sparsevec"],
         map(row, range(len(words))),
     )
     await _copy(
@@ -242,16 +255,20 @@ async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) ->
 async def _copy_vectors(connection: Connection, model: EmbeddingModel, vectors: Floats) -> None:
     await _copy(
         connection,
-        sql.SQL("COPY {} (chunk_id, page_ref, embedding) FROM STDIN (FORMAT BINARY)").format(
+        sql.SQL("COPY {} (chunk_id, page_ref, kind, embedding) FROM STDIN (FORMAT BINARY)").format(
             model.vectors
         ),
-        ["int8", "int8", "halfvec"],
-        ((chunk + 1, _place(chunk)[0], HalfVector(vector)) for chunk, vector in enumerate(vectors)),
+        ["int8", "int8", "text", "halfvec"],
+        (
+            (chunk + 1, _place(chunk)[0], _kind(chunk)[0], HalfVector(vector))
+            for chunk, vector in enumerate(vectors)
+        ),
     )
     await connection.execute(
         sql.SQL(
-            "INSERT INTO {} (chunk_id, page_ref, space_id, bits) SELECT chunk_id, page_ref,"
-            " space_id, binary_quantize(embedding)::bit({}) FROM {} JOIN page USING (page_ref)"
+            "INSERT INTO {} (chunk_id, page_ref, space_id, kind, bits)"
+            " SELECT chunk_id, page_ref, space_id, kind, binary_quantize(embedding)::bit({})"
+            " FROM {} JOIN page USING (page_ref)"
         ).format(model.bits, sql.Literal(model.dimension), model.vectors)
     )
 

@@ -163,6 +163,38 @@ async def test_words_find_what_scoring_every_chunk_finds(scale: Scale, space: in
     assert np.mean(recalls) >= 0.95
 
 
+@pytest.mark.parametrize("scan_limit", [SCAN, WALK])
+async def test_vectors_of_comments_alone_are_compared(scale: Scale, scan_limit: int) -> None:
+    shown = scale.index.is_shown & scale.index.is_comment
+
+    recalls = [
+        recall(
+            await scale.pages(
+                question, dense_share=1.0, scan_limit=scan_limit, kinds=["comment", "attachment"]
+            ),
+            scale.best(scale.cosines(question), shown),
+        )
+        for question in scale.questions()
+    ]
+
+    assert np.mean(recalls) >= 0.95
+
+
+@pytest.mark.parametrize("reach", [REACH, CHUNKS])
+async def test_words_of_comments_alone_are_scored(scale: Scale, reach: int) -> None:
+    shown = scale.index.is_shown & scale.index.is_comment
+
+    recalls = [
+        recall(
+            await scale.pages(question, dense_share=0.0, reach=reach, kinds=["comment"]),
+            scale.best(scale.bm25(question), shown),
+        )
+        for question in scale.questions()
+    ]
+
+    assert np.mean(recalls) >= 0.95
+
+
 async def test_in_a_small_space_common_words_find_all_that_they_should(scale: Scale) -> None:
     question = scale.common_words()
     shown = scale.index.is_shown & (scale.index.spaces == 20)
@@ -190,10 +222,11 @@ async def test_ties_and_order_survive_the_walk(scale: Scale) -> None:
 
 NO_FILTERS: dict[str, object] = {}
 FEW: dict[str, object] = {"spaces": ["s20"]}
+COMMENTS: dict[str, object] = {"kinds": ["comment"]}
 HALF: dict[str, object] = {"labels": ["half"]}
 
 
-@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, COMMENTS, {"author": "Author 7"}])
 async def test_bits_are_scanned_page_by_page_in_their_index_alone(
     scale: Scale, filters: dict[str, object]
 ) -> None:
@@ -204,7 +237,7 @@ async def test_bits_are_scanned_page_by_page_in_their_index_alone(
     assert_no_table_of_chunks_is_read_whole(plan)
 
 
-@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, COMMENTS, {"author": "Author 7"}])
 async def test_the_graph_is_walked_with_the_filters_on_the_way(
     scale: Scale, filters: dict[str, object]
 ) -> None:
@@ -216,7 +249,7 @@ async def test_the_graph_is_walked_with_the_filters_on_the_way(
     assert_no_table_of_chunks_is_read_whole(plan)
 
 
-@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, {"author": "Author 7"}])
+@pytest.mark.parametrize("filters", [NO_FILTERS, FEW, HALF, COMMENTS, {"author": "Author 7"}])
 async def test_words_are_looked_up_in_their_index(scale: Scale, filters: dict[str, object]) -> None:
     plan = await scale.plan(scale.index.question(1), reach=CHUNKS * 5, **filters)
 
