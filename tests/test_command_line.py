@@ -227,7 +227,7 @@ def test_a_search_prints_title_heading_url_and_text(filled: Command) -> None:
 
     assert (done.returncode, done.stderr) == (DONE, "")
     assert done.stdout.startswith("1. Rota > Who is next (OPS, ")
-    assert f"{UNNAMED_SITE}/spaces/OPS/pages/11/Rota#Who-is-next" in done.stdout
+    assert f"{UNNAMED_SITE}/pages/viewpage.action?pageId=11#Rota-Whoisnext" in done.stdout
     assert "hands the pager on at nine" in done.stdout
 
 
@@ -261,7 +261,7 @@ def test_a_question_is_answered_with_its_source(filled: Command) -> None:
     assert done.returncode == DONE, done.stderr
     assert "At nine [1]." in done.stdout
     assert "hands the pager on at nine" in done.stdout
-    assert f"{UNNAMED_SITE}/spaces/OPS/pages/11" in done.stdout
+    assert f"{UNNAMED_SITE}/pages/viewpage.action?pageId=11" in done.stdout
 
 
 def test_without_a_chat_model_a_question_gets_passages(filled: Command) -> None:
