@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from index.records import Heading, Unreadable
@@ -15,6 +16,9 @@ from ingest.body.properties import page_properties
 from ingest.body.walk import Flow, Handler, Walk
 
 _USER = re.compile(r"\bri:(?:account-id|userkey|username)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_PAGE = re.compile(r"<ri:(?:page|blog-post)\s((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
+_NAMING = re.compile(r"\bri:(content-title|space-key)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_BLANKS = str.maketrans("\t\r\n", "   ")
 _MACROS = {**macros.MACROS, **diagrams.MACROS, "details": page_properties}
 
 
@@ -64,10 +68,32 @@ def _convert(storage: str, context: LinkContext) -> Conversion:
 
 def user_ids(storage: str) -> frozenset[str]:
     """Account ids, user keys and user names that a body mentions."""
-    markup = (piece for is_cdata, piece in sections(storage) if not is_cdata)
-    found = (match for piece in markup for match in _USER.findall(piece))
-    ids = (html.unescape(double or single).strip() for double, single in found)
+    found = (match for piece in _markup(storage) for match in _USER.findall(piece))
+    ids = (_value(double or single).strip() for double, single in found)
     return frozenset(user_id for user_id in ids if user_id)
+
+
+def page_references(storage: str, space_key: str) -> frozenset[tuple[str, str]]:
+    """Pages and blog posts that a body names, as (space key, title).
+
+    Where a body does not say the space, it means its own, which `space_key` is.
+    """
+    tags = (tag for piece in _markup(storage) for tag in _PAGE.findall(piece))
+    names = (
+        {name: _value(double or single) for name, double, single in _NAMING.findall(tag)}
+        for tag in tags
+    )
+    pairs = ((name.get("space-key") or space_key, name.get("content-title")) for name in names)
+    return frozenset((key, title) for key, title in pairs if title)
+
+
+def _markup(storage: str) -> Iterator[str]:
+    return (piece for is_cdata, piece in sections(storage) if not is_cdata)
+
+
+def _value(source: str) -> str:
+    """The value of an attribute as a parser reads it."""
+    return html.unescape(source.translate(_BLANKS))
 
 
 def _macro(walk: Walk, element: Element, flow: Flow) -> None:

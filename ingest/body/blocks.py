@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ingest.sources.source import Deployment
+
 BlockKind = Literal["heading", "text", "list", "table", "code", "quote"]
 
 
@@ -26,10 +28,15 @@ class LinkContext:
     """What a body refers to but does not contain. Each function returns None for the unknown.
 
     `page_url` takes a space key and a title, `attachment_url` a file name on this page,
-    `user_name` an account id, user key or user name.
+    `user_name` an account id, user key or user name. `page_title` names the page itself, which the
+    anchors of Data Center need; `jira_url` is where the key of an issue is put behind, such as
+    https://x.atlassian.net/browse.
     """
 
     space_key: str
     page_url: Callable[[str, str], str | None]
     attachment_url: Callable[[str], str | None]
     user_name: Callable[[str], str | None]
+    page_title: str = ""
+    deployment: Deployment = Deployment.CLOUD
+    jira_url: str | None = None

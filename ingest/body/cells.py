@@ -44,4 +44,4 @@ def _lines(block: Block) -> list[str]:
         case "list":
             return [line.rstrip() for line in lines]
         case _:
-            return [" ".join(lines)]
+            return [line.replace("\n", " ") for line in block.markdown.split(LINE_BREAK)]

@@ -6,7 +6,8 @@ from itertools import pairwise
 from ingest.body.blocks import Block
 from ingest.body.names import AC, Element, raw_text
 from ingest.body.text import SEAM, code_fence, code_span, one_line, plain, prose
-from ingest.body.walk import Flow, Handler, Walk
+from ingest.body.visibility import is_hidden
+from ingest.body.walk import Flow, Handler, Walk, bare_line
 
 _EDGE = " \n" + SEAM
 _LOOKS = frozenset(
@@ -23,7 +24,7 @@ def drop(walk: Walk, element: Element, flow: Flow) -> None:
 
 def paragraph(walk: Walk, element: Element, flow: Flow) -> None:
     """Text that stands apart from what is before and after it."""
-    if _is_hidden(element):
+    if is_hidden(walk, element):
         return
     flow.flush()
     walk.children(element, flow)
@@ -32,6 +33,14 @@ def paragraph(walk: Walk, element: Element, flow: Flow) -> None:
 
 def heading(walk: Walk, element: Element, flow: Flow) -> None:
     """A heading, and behind it whatever blocks somebody put inside."""
+    if is_hidden(walk, element):
+        return
+    bare = bare_line(element)
+    if bare is not None:
+        flow.flush()
+        if bare:
+            flow.add(heading_block(walk, int(element.tag[1]), bare))
+        return
     content = walk.flow()
     with walk.without_bold():
         walk.children(element, content)
@@ -56,7 +65,7 @@ def heading_block(walk: Walk, level: int, line: str) -> Block:
 
 def span(walk: Walk, element: Element, flow: Flow) -> None:
     """Inline text whose looks mean nothing."""
-    if not _is_hidden(element):
+    if not is_hidden(walk, element):
         walk.children(element, flow)
 
 
@@ -86,7 +95,7 @@ def strike(walk: Walk, element: Element, flow: Flow) -> None:
 
 
 def _emphasise(walk: Walk, element: Element, flow: Flow, mark: str) -> None:
-    if mark in walk.emphasis or _is_hidden(element):
+    if mark in walk.emphasis or is_hidden(walk, element):
         span(walk, element, flow)
         return
     start, blocks = len(flow.inline), len(flow.blocks)
@@ -121,7 +130,7 @@ def _after(text: str) -> list[str]:
 
 def code(walk: Walk, element: Element, flow: Flow) -> None:
     """Inline code; links and mentions inside keep their meaning instead."""
-    if any(child.tag not in _LOOKS for child in element.iterdescendants()):
+    if len(element) and any(child.tag not in _LOOKS for child in element.iterdescendants()):
         walk.children(element, flow)
         return
     text = raw_text(element)
@@ -195,8 +204,8 @@ def _items(walk: Walk, element: Element) -> list[list[Block]]:
     for child in element:
         if child.tag == "li":
             items.append(walk.flow())
-            walk.children(child, items[-1])
-            items[-1].inline.append("\n\n" + prose(child.tail or ""))
+            items[-1].blocks = walk.blocks(child)
+            items[-1].inline.append(prose(child.tail or ""))
         else:
             walk.child(child, items[-1])
     for item in items:
@@ -216,6 +225,8 @@ def add_list(flow: Flow, items: Sequence[tuple[str, Sequence[Block]]], *, indent
 
 def _item(marker: str, blocks: Sequence[Block], width: int) -> str:
     text = blocks[0].markdown
+    if len(blocks) == 1 and "\n" not in text:
+        return marker + text
     for before, block in pairwise(blocks):
         is_tight = block.kind == "list" and before.kind == "text"
         text += ("\n" if is_tight else "\n\n") + block.markdown
@@ -256,11 +267,6 @@ def _with_term(term: str, blocks: list[Block]) -> list[Block]:
     return [Block("text", f"**{term}**"), *blocks]
 
 
-def _is_hidden(element: Element) -> bool:
-    style = element.get("style")
-    return style is not None and "display:none" in style.replace(" ", "").lower()
-
-
 HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), heading),
     **dict.fromkeys(
@@ -277,7 +283,7 @@ HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(("s", "del", "strike"), strike),
     **dict.fromkeys(("code", "tt", "samp"), code),
     **dict.fromkeys(("pre", "listing"), preformatted),
-    "span": span,
+    **dict.fromkeys(("span", "font"), span),
     "br": line_break,
     "hr": rule,
     "sub": subscript,

@@ -1,10 +1,11 @@
 """Links, mentions and images: every kind of target that the storage format can name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from ingest.body.anchors import fragment
 from ingest.body.names import AC, RI, Element, raw_text
-from ingest.body.text import SEAM, fragment, image, is_safe, link, one_line, prose, title_in_url
+from ingest.body.text import SEAM, image, is_safe, link, one_line, prose, title_in_url
 from ingest.body.walk import Flow, Handler, Walk
 
 _TEXT_PARENTS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "span", "a", "strong", "em"))
@@ -72,17 +73,30 @@ def first_reference(element: Element) -> Element | None:
 
 def confluence_link(walk: Walk, element: Element, flow: Flow) -> None:
     """A link that names its target instead of its address."""
-    reference = next((child for child in element if child.tag.startswith(RI)), None)
+    reference, body = _parts(element, _BODIES)
     anchor = element.get(AC + "anchor", "")
     target = Target(prose(anchor), "") if reference is None else target_of(walk, reference)
     target = target or Target(prose(anchor))
     url = target.url
     if anchor and url is not None and "#" not in url:
-        url = f"{url}#{fragment(anchor)}"
-    body = next((child for child in element if child.tag in _BODIES), None)
+        title = None if reference is None else reference.get(RI + "content-title")
+        url = f"{url}#{fragment(anchor, walk.context, page_title=title)}"
     _write_link(walk, element if body is None else body, flow, Target(target.name, url))
     if body is not None:
         walk.rest(element, flow, _LINK_PARTS)
+
+
+def _parts(element: Element, names: Collection[str]) -> tuple[Element | None, Element | None]:
+    """The first resource identifier among the children, and the first child with such a name."""
+    reference: Element | None = None
+    named: Element | None = None
+    for child in element:
+        tag = child.tag
+        if tag in names:
+            named = child if named is None else named
+        elif reference is None and tag.startswith(RI):
+            reference = child
+    return reference, named
 
 
 def _write_link(walk: Walk, body: Element, flow: Flow, target: Target) -> None:
@@ -113,10 +127,9 @@ def web_link(walk: Walk, element: Element, flow: Flow) -> None:
 
 def confluence_image(walk: Walk, element: Element, flow: Flow) -> None:
     """A picture with its alternative text or file name, and its caption behind it."""
-    reference = next((child for child in element if child.tag.startswith(RI)), None)
+    reference, caption = _parts(element, (AC + "caption",))
     target = (target_of(walk, reference) if reference is not None else None) or Target("")
     alt = prose(element.get(AC + "alt", "")) or prose(element.get(AC + "title", ""))
-    caption = next((child for child in element if child.tag == AC + "caption"), None)
     text = "" if caption is None else walk.line(caption)
     url = target.url
     if reference is not None and reference.tag == RI + "attachment":

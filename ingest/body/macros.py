@@ -15,6 +15,8 @@ from ingest.body.walk import Flow, Walk
 _PANELS = frozenset(("panel", "info", "note", "tip", "warning", "success", "error", "important"))
 _ADDRESS = re.compile(r"(?:src|href)\s*=\s*[\"']?(https?://[^\s\"'<>]+)", re.IGNORECASE)
 
+_ISSUE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-\d+", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Macro:
@@ -171,11 +173,11 @@ def _source(walk: Walk, macro: Macro) -> Target:
 
 
 def jira(walk: Walk, macro: Macro, flow: Flow) -> None:
-    """The key of an issue, or the query of a list of issues."""
+    """The key of an issue, linked where Jira is known, or the query of a list of issues."""
     key = macro.get("key", "issueKey")
     query = macro.get("jqlQuery", "jql", "jqlquery")
     if key:
-        flow.inline.append(SEAM + prose(key) + SEAM)
+        flow.inline.append(SEAM + link(prose(key), _issue_url(walk, key)) + SEAM)
     elif query:
         flow.inline.append(f"{SEAM}Jira: {code_span(' '.join(query.split()))}{SEAM}")
         walk.report("macro", macro.name, "a list of Jira issues; only its query is kept")
@@ -183,6 +185,11 @@ def jira(walk: Walk, macro: Macro, flow: Flow) -> None:
         address = macro.get("url", "")
         flow.inline.append(SEAM + link("", address) + SEAM)
         walk.report("macro", macro.name, "a list of Jira issues, made up when the page is shown")
+
+
+def _issue_url(walk: Walk, key: str) -> str | None:
+    base = walk.context.jira_url
+    return f"{base.rstrip('/')}/{key}" if base and _ISSUE_KEY.fullmatch(key) else None
 
 
 def file(walk: Walk, macro: Macro, flow: Flow) -> None:

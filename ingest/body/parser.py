@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -12,9 +13,15 @@ from ingest.body.lenient import parse_leniently
 from ingest.body.names import FORBIDDEN, NAMESPACES, Element
 
 _PROLOGUE = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^>\[]*>\s*)?", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#[0-9]+;|#[xX][0-9a-fA-F]+;|[A-Za-z][A-Za-z0-9]*;)?")
-_XML_ENTITIES = frozenset(("&lt;", "&gt;", "&amp;", "&quot;", "&apos;"))
+# Whatever begins with an ampersand and means nothing to XML.
+_ENTITY = re.compile(
+    r"&(?!(?:lt|gt|amp|quot|apos);)(?:#[0-9]+;|#[xX][0-9a-fA-F]+;|[A-Za-z][A-Za-z0-9]*;)?"
+)
 _PREFIX = re.compile(r"[<\s]([A-Za-z][\w.-]*):[A-Za-z]", re.ASCII)
+# Making one takes as long as reading a page; it may be used from several threads.
+_PARSER = etree.XMLParser(
+    resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +34,14 @@ class Parsed:
 
 def parse(storage: str) -> Parsed:
     """A tree of any text at all; broken markup is read leniently and reported."""
-    text = FORBIDDEN.sub("", storage)
-    text = text[_leading(text) :]
+    text = storage[_leading(storage) :]
     try:
         return Parsed(_parse_strictly(text), None)
+    except UnicodeEncodeError:
+        return parse(FORBIDDEN.sub("", text))
     except etree.XMLSyntaxError as error:
+        if FORBIDDEN.search(text):
+            return parse(FORBIDDEN.sub("", text))
         reason = f"not well-formed XML, read leniently: {error.msg}"
         return Parsed(parse_leniently(text), Unreadable("body", "storage format", reason))
 
@@ -68,14 +78,7 @@ def _parse_strictly(text: str) -> Element:
 
 def _parse_xml(body: str, namespaces: dict[str, str]) -> Element:
     declarations = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in namespaces.items())
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    return etree.fromstring(f"<body{declarations}>{body}</body>", parser)
+    return etree.fromstring(f"<body{declarations}>{body}</body>", _PARSER)
 
 
 def _without_html_entities(text: str) -> str:
@@ -89,9 +92,11 @@ def _without_html_entities(text: str) -> str:
 
 
 def _xml_text(match: re.Match[str]) -> str:
-    entity = match.group()
-    if entity in _XML_ENTITIES:
-        return entity
+    return _xml_of_entity(match.group())
+
+
+@lru_cache(maxsize=512)
+def _xml_of_entity(entity: str) -> str:
     meaning = html.unescape(entity)
     if meaning == entity:
         return "&amp;" + entity[1:]

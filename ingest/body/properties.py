@@ -1,11 +1,13 @@
 """Page properties: the table in a `details` macro, as lines of `key: value`."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from ingest.body.blocks import Block
+from ingest.body.grid import EMPTY, Row
 from ingest.body.macros import Macro
 from ingest.body.names import Element
-from ingest.body.tables import Row, grid_of
+from ingest.body.tables import grid_of
 from ingest.body.text import LINE_BREAK
 from ingest.body.walk import Flow, Walk
 
@@ -25,7 +27,7 @@ def _read(walk: Walk, body: Element, flow: Flow) -> None:
         if child.tag != "table":
             walk.child(child, flow)
             continue
-        lines = list(_pairs(grid_of(walk, child)))
+        lines = list(_pairs(grid_of(walk, child, flow)))
         if lines:
             flow.add(Block("text", LINE_BREAK.join(lines)))
 
@@ -33,10 +35,9 @@ def _read(walk: Walk, body: Element, flow: Flow) -> None:
 def _pairs(rows: Sequence[Row]) -> Iterator[str]:
     """Keys stand in a header row above the values, or in the first column."""
     if len(rows) > 1 and all(cell.is_header for cell in rows[0]) and not rows[1][0].is_header:
-        names = [cell.text for cell in rows[0]]
         for row in rows[1:]:
-            for name, cell in zip(names, row, strict=True):
-                yield _pair(name, cell.text)
+            for name, cell in zip_longest(rows[0], row, fillvalue=EMPTY):
+                yield _pair(name.text, cell.text)
         return
     for row in rows:
         values = dict.fromkeys(cell.text for cell in row[1:] if cell.text)

@@ -1,107 +1,77 @@
 """Tables as pipe tables: each row on one line, each cell under the header that it belongs to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import zip_longest
 
 from ingest.body.blocks import Block
 from ingest.body.cells import cell_text
+from ingest.body.grid import EMPTY, WIDEST, Cell, Grid, Row
 from ingest.body.names import Element
-from ingest.body.walk import Flow, Handler, Walk
+from ingest.body.walk import Flow, Handler, Walk, bare_line
 
-# A value is repeated in the cells that it spans; a long text is not, it would drown the rest.
-_LONGEST_REPEATED = 300
-_WIDEST = 60
-_ROWS = frozenset(("td", "th"))
-_GROUPS = frozenset(("tr", "thead", "tbody", "tfoot", "caption", "colgroup", "col"))
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One field of the grid: Markdown on one line."""
-
-    text: str
-    is_header: bool
-
-
-Row = Sequence[Cell]
+_CELLS = frozenset(("td", "th"))
+_GROUPS = frozenset(("thead", "tbody", "tfoot"))
+_COLUMNS = frozenset(("colgroup", "col"))
 
 
 def table(walk: Walk, element: Element, flow: Flow) -> None:
     """A table; one with a single cell is only a frame, and falls away."""
     flow.flush()
-    for caption in element.iterchildren("caption"):
-        walk.child(caption, flow)
-        flow.flush()
-    _read_strays(walk, element, flow)
+    sources = list(_source_rows(walk, element, flow))
     flow.flush()
-    sources = list(_source_rows(element))
     if len(sources) == 1 and len(sources[0]) == 1:
         walk.children(sources[0][0], flow)
         flow.flush()
         return
     rows = grid(walk, sources)
     if rows:
-        flow.add(Block("table", render(rows)))
+        flow.add(to_block(rows))
 
 
-def _read_strays(walk: Walk, element: Element, flow: Flow) -> None:
-    """Text between rows or cells, which browsers show above the table."""
-    known = _ROWS if element.tag == "tr" else _GROUPS
-    walk.rest(element, flow, known)
+def _source_rows(walk: Walk, element: Element, flow: Flow) -> Iterator[list[Element]]:
+    """The cells of each row. What stands between them, browsers show above the table."""
+    walk.stray(element.text, flow)
     for child in element:
-        if child.tag in _GROUPS and child.tag not in ("caption", "colgroup", "col"):
-            _read_strays(walk, child, flow)
+        tag = child.tag
+        if tag == "tr":
+            yield _cells(walk, child, flow)
+        elif tag in _GROUPS:
+            yield from _source_rows(walk, child, flow)
+        elif tag not in _COLUMNS:
+            walk.child(child, flow)
+            flow.flush()
+            continue
+        walk.stray(child.tail, flow)
 
 
-def grid_of(walk: Walk, element: Element) -> list[Row]:
-    """The fields of a table, row by row, all rows equally long."""
-    return grid(walk, list(_source_rows(element)))
+def _cells(walk: Walk, row: Element, flow: Flow) -> list[Element]:
+    walk.stray(row.text, flow)
+    cells: list[Element] = []
+    for child in row:
+        if child.tag in _CELLS:
+            cells.append(child)
+            walk.stray(child.tail, flow)
+        else:
+            walk.child(child, flow)
+    return cells
 
 
-def _source_rows(element: Element) -> Iterator[list[Element]]:
-    for child in element:
-        if child.tag == "tr":
-            yield [cell for cell in child if cell.tag in _ROWS]
-        elif child.tag in ("thead", "tbody", "tfoot"):
-            yield from _source_rows(child)
+def grid_of(walk: Walk, element: Element, flow: Flow) -> list[Row]:
+    """The fields of a table, row by row; what is no field, into `flow`."""
+    rows = grid(walk, list(_source_rows(walk, element, flow)))
+    flow.flush()
+    return rows
 
 
 def grid(walk: Walk, sources: Sequence[Sequence[Element]]) -> list[Row]:
     """Rows with every span spelled out; rows without any text are left out."""
-    rows: list[list[Cell]] = []
-    hanging: dict[int, tuple[int, Cell]] = {}
+    grid = Grid()
     for source in sources:
-        row: list[Cell] = []
+        grid.begin_row()
         for element in source:
-            _carry(hanging, row)
-            _place(walk, element, hanging, row)
-        _carry(hanging, row)
-        rows.append(row)
-    width = max((len(row) for row in rows), default=0)
-    empty = Cell("", is_header=False)
-    filled = [row + [empty] * (width - len(row)) for row in rows]
-    return [row for row in filled if any(cell.text for cell in row)]
-
-
-def _carry(hanging: dict[int, tuple[int, Cell]], row: list[Cell]) -> None:
-    """Continues the cells that reach down from rows above."""
-    while (column := len(row)) in hanging:
-        remaining, cell = hanging.pop(column)
-        row.append(cell)
-        if remaining > 1:
-            hanging[column] = remaining - 1, cell
-
-
-def _place(
-    walk: Walk, element: Element, hanging: dict[int, tuple[int, Cell]], row: list[Cell]
-) -> None:
-    cell = Cell(_cell_text(walk, element), element.tag == "th")
-    repeated = cell if len(cell.text) <= _LONGEST_REPEATED else Cell("", cell.is_header)
-    down = _span(element, "rowspan") - 1
-    for offset in range(min(_span(element, "colspan"), max(1, _WIDEST - len(row)))):
-        if down:
-            hanging[len(row)] = down, repeated
-        row.append(repeated if offset else cell)
+            cell = Cell(_cell_text(walk, element), element.tag == "th")
+            grid.place(cell, _span(element, "colspan"), _span(element, "rowspan"))
+    return grid.rows
 
 
 def _span(element: Element, name: str) -> int:
@@ -113,6 +83,9 @@ def _span(element: Element, name: str) -> int:
 
 
 def _cell_text(walk: Walk, element: Element) -> str:
+    bare = bare_line(element)
+    if bare is not None:
+        return bare.replace("|", "\\|")
     was_in_cell, walk.in_cell = walk.in_cell, True
     walk.depth += 2  # A cell within a cell takes three times the stack of other elements.
     blocks = walk.blocks(element)
@@ -121,12 +94,31 @@ def _cell_text(walk: Walk, element: Element) -> str:
     return cell_text(blocks)
 
 
-def render(rows: Sequence[Row]) -> str:
-    """A pipe table of at least one row."""
+def to_block(rows: Sequence[Row]) -> Block:
+    """A pipe table of at least one row; a very wide one as a list of its rows."""
     header, body = _with_header(rows)
+    if max(map(len, rows)) > WIDEST:
+        if not any(cell.is_header for cell in rows[0]):
+            header, body = [], rows
+        return Block("list", "\n".join(f"- {record}" for record in _records(header, body)))
     lines = [_line(header), _line(["---"] * len(header))]
     lines += (_line([_bold(cell) if cell.is_header else cell.text for cell in row]) for row in body)
-    return "\n".join(lines)
+    return Block("table", "\n".join(lines))
+
+
+def _records(header: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
+    """Rows as `column: value; …`, without what is empty; then the columns that are always."""
+    unused = dict.fromkeys(header)
+    for row in rows:
+        texts = [cell.text for cell in row]
+        pairs = [(name, text) for name, text in zip_longest(header, texts, fillvalue="") if text]
+        for name, _ in pairs:
+            unused.pop(name, None)
+        if pairs:
+            record = "; ".join(f"{name}: {text}" if name else text for name, text in pairs)
+            yield record.replace("\\|", "|")
+    if left := "; ".join(name for name in unused if name):
+        yield f"Columns without a value: {left}".replace("\\|", "|")
 
 
 def _with_header(rows: Sequence[Row]) -> tuple[list[str], Sequence[Row]]:
@@ -145,7 +137,7 @@ def _with_header(rows: Sequence[Row]) -> tuple[list[str], Sequence[Row]]:
     height = max(height, 1)
     names = [
         " / ".join(dict.fromkeys(cell.text for cell in column if cell.text))
-        for column in zip(*rows[:height], strict=True)
+        for column in zip_longest(*rows[:height], fillvalue=EMPTY)
     ]
     return names, rows[height:]
 

@@ -15,7 +15,11 @@ _INVISIBLE = re.compile(
     "|(?<![\u0600-\u0dff])\u200c|\u200c(?![\u0600-\u0dff])"
     "|(?<![\u0600-\u0dff])\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])"
 )
+_MAYBE_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e01ef]"
+)
 _SPECIAL = re.compile(r"[\\`*_<&\[~]")
+_SPECIAL_ALONE = re.compile(r"[\\`<&\[]")
 _STAR_OPENS = re.compile(r"\*(?=[^\s*])")
 _STAR_CLOSES = re.compile(r"(?<=[^\s*])\*")
 _LINE_OPENS = re.compile(r"(?<!\w)_+(?=[^\s_])")
@@ -39,9 +43,10 @@ _BLOCK_START = re.compile(
     r"|\[[ xX]\](?=\s|$)|\[[^\[\]]*\]:"
 )
 _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
-_SEAM_BETWEEN_WORDS = re.compile(r"(?<=[\w\])>`*~:;,.!?])\x1f+(?=[\w\[(<`*~!@$])")
+_SEAM_BETWEEN_WORDS = re.compile(r"\x1f(?<=[\w\])>`*~:;,.!?]\x1f)\x1f*(?=[\w\[(<`*~!@$])")
 _BACKTICKS = re.compile(r"`+")
 _UNSAFE_SCHEME = re.compile(r"(?:javascript|vbscript|livescript|data|blob):", re.IGNORECASE)
+_PLAIN_SCHEMES = ("https://", "http://", "mailto:", "#", "/")
 _NOT_IN_SCHEME = re.compile(r"[\s\x00-\x20\x7f-\xa0]+")
 _NOT_IN_DESTINATION = re.compile(r"[\s()<>|\\\"`]")
 _PAGE_TITLE = re.compile(r"/pages/\d+/([^/?#]+)")
@@ -60,7 +65,7 @@ def prose(text: str) -> str:
         if text.isspace():
             return " "
         text = text.replace("\n", " ")
-    if not text.isascii():
+    if not text.isascii() and _MAYBE_INVISIBLE.search(text):
         text = _INVISIBLE.sub("", text)
     return escaped(text) if _SPECIAL.search(text) else text
 
@@ -70,6 +75,8 @@ def escaped(text: str) -> str:
     stars = _has_pair(text, "*", _STAR_OPENS, _STAR_CLOSES)
     lines = _has_pair(text, "_", _LINE_OPENS, _LINE_CLOSES)
     tildes = text.count("~~") > 1
+    if not (stars or lines or tildes or _SPECIAL_ALONE.search(text)):
+        return text
     return _ESCAPES[stars, lines, tildes].sub(_escape, text)
 
 
@@ -89,7 +96,9 @@ def _escape(match: re.Match[str]) -> str:
 
 def one_line(inline: str) -> str:
     """Inline Markdown on a single line, without outer or doubled spaces."""
-    return " ".join((_joined_seams(inline) if SEAM in inline else inline).split())
+    if SEAM in inline:
+        inline = _joined_seams(inline)
+    return " ".join(inline.split())
 
 
 def paragraphs(inline: str, *, in_cell: bool = False) -> list[str]:
@@ -99,9 +108,6 @@ def paragraphs(inline: str, *, in_cell: bool = False) -> list[str]:
     """
     if SEAM in inline:
         inline = _joined_seams(inline)
-    if "\n" not in inline:
-        line = " ".join(inline.split())
-        return [line if in_cell else guarded(line)] if line else []
     lines = [" ".join(line.split()) for line in inline.split("\n")]
     result: list[str] = []
     current: list[str] = []
@@ -172,17 +178,14 @@ def image(alt: str, url: str | None) -> str:
 
 def is_safe(url: str) -> bool:
     """Whether a link may be followed: neither a script nor data hides behind its scheme."""
+    if url.startswith(_PLAIN_SCHEMES):
+        return True
     return _UNSAFE_SCHEME.match(_NOT_IN_SCHEME.sub("", url[:200])) is None
 
 
 def destination(url: str) -> str:
     """An address as it may stand between the parentheses of a Markdown link."""
     return _NOT_IN_DESTINATION.sub(lambda match: quote(match.group(), safe=""), url.strip())
-
-
-def fragment(title: str) -> str:
-    """The part after `#` that opens a heading on Confluence Cloud."""
-    return quote(title.replace(" ", "-"), safe="!$&'()*+,;=:@/?-._~")
 
 
 def title_in_url(url: str) -> str:
@@ -193,6 +196,8 @@ def title_in_url(url: str) -> str:
 
 def plain(markdown: str) -> str:
     """Inline Markdown of ours without its markup."""
+    if not _SPECIAL.search(markdown):
+        return markdown
     return _PLAIN.sub(_plain, markdown)
 
 

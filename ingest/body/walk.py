@@ -1,16 +1,34 @@
 """Walks a body's tree once and collects blocks; what each element means is told by handlers."""
 
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from index.records import Unreadable
+from ingest.body.anchors import fragment
 from ingest.body.blocks import Block, LinkContext
 from ingest.body.cells import flat
 from ingest.body.names import Element
-from ingest.body.text import fragment, one_line, paragraphs, prose
+from ingest.body.text import guarded, one_line, paragraphs, prose
 
 # Far above what people nest, and far below what Python's stack holds.
 _DEEPEST = 80
+
+
+def bare_line(element: Element) -> str | None:
+    """The words of an element that holds one paragraph of bare text, as most do; else None."""
+    children = len(element)
+    if children:
+        outer, element = element, element[0]
+        if children > 1 or element.tag != "p" or len(element) or element.get("style"):
+            return None
+        if _has_text(outer.text) or _has_text(element.tail):
+            return None
+    text = element.text
+    return " ".join(prose(text).split()) if text else ""
+
+
+def _has_text(text: str | None) -> bool:
+    return text is not None and not text.isspace()
 
 
 class Flow:
@@ -31,6 +49,10 @@ class Flow:
         if self.inline:
             text = "".join(self.inline)
             self.inline.clear()
+            if "\n" not in text:
+                if line := one_line(text):
+                    self.blocks.append(Block("text", line if self._in_cell else guarded(line)))
+                return
             for paragraph in paragraphs(text, in_cell=self._in_cell):
                 self.blocks.append(Block("text", paragraph))
 
@@ -79,18 +101,18 @@ class Walk:
             self._flatten(element, flow)
             return
         self.depth += 1
-        write = flow.inline.append
-        if element.text:
-            write(prose(element.text))
-        handlers = self._handlers
+        inline, handlers = flow.inline, self._handlers
+        if text := element.text:
+            inline.append(prose(text))
         for child in element:
             handler = handlers.get(child.tag)
             if handler is None:
                 self.children(child, flow)
             else:
                 handler(self, child, flow)
-            if child.tail:
-                write(prose(child.tail))
+            text = child.tail
+            if text and (inline or not text.isspace()):
+                inline.append(prose(text))
         self.depth -= 1
 
     def child(self, element: Element, flow: Flow) -> None:
@@ -107,17 +129,23 @@ class Walk:
 
     def rest(self, element: Element, flow: Flow, known: Collection[str]) -> None:
         """What stands inside an element beside the children that it is meant to have."""
-        text = element.text
+        self.stray(element.text, flow)
+        for child in element:
+            if child.tag in known:
+                self.stray(child.tail, flow)
+            else:
+                self.child(child, flow)
+
+    def stray(self, text: str | None, flow: Flow) -> None:
+        """Reads text where an element is meant to have none."""
         if text and not text.isspace():
             flow.inline.append(prose(text))
-        for child in element:
-            if child.tag not in known:
-                self.child(child, flow)
-            elif child.tail and not child.tail.isspace():
-                flow.inline.append(prose(child.tail))
 
     def blocks(self, element: Element) -> list[Block]:
         """Everything inside an element as blocks of their own."""
+        line = bare_line(element)
+        if line is not None:
+            return [Block("text", line if self.in_cell else guarded(line))] if line else []
         flow = self.flow()
         self.children(element, flow)
         flow.flush()
@@ -138,18 +166,22 @@ class Walk:
     def line(self, element: Element, *, bold: bool = True) -> str:
         """Everything inside an element as inline Markdown on one line."""
         flow = self.flow()
-        with nullcontext() if bold else self.without_bold():
+        if bold:
             self.children(element, flow)
+        else:
+            with self.without_bold():
+                self.children(element, flow)
         if not flow.blocks:
             return one_line("".join(flow.inline))
         flow.flush()
         return one_line(" ".join(block.markdown for block in flow.blocks))
 
     def anchor(self, title: str) -> str:
-        """The fragment of a heading; a title met before gets a number, as in Confluence."""
-        seen = self._anchors.get(title, 0)
-        self._anchors[title] = seen + 1
-        return fragment(f"{title}.{seen}" if seen else title)
+        """The fragment of a heading; one met before gets a number, as in Confluence."""
+        anchor = fragment(title, self.context)
+        seen = self._anchors.get(anchor, 0)
+        self._anchors[anchor] = seen + 1
+        return f"{anchor}.{seen}" if seen else anchor
 
     def _flatten(self, element: Element, flow: Flow) -> None:
         """Keeps the words of what is nested too deeply to be understood, without recursion."""

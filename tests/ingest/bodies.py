@@ -8,6 +8,7 @@ from itertools import count
 from hypothesis import strategies as st
 
 WORD = re.compile(r"w\d+x")
+HIDDEN = ' <span style="display: none">secret</span> '
 
 
 @dataclass(slots=True)
@@ -113,7 +114,13 @@ def _macro_without_title(name: str) -> Callable[[Writer], Writer]:
 
 _plain = st.integers(1, 4).map(_text)
 _inline: st.SearchStrategy[Writer] = st.recursive(
-    st.one_of(_plain, st.just(_status), st.just(_image), st.just(_literal("<br/>"))),
+    st.one_of(
+        _plain,
+        st.just(_status),
+        st.just(_image),
+        st.just(_literal("<br/>")),
+        st.just(_literal(HIDDEN)),
+    ),
     lambda inner: st.one_of(
         *(
             st.lists(inner, max_size=3).map(_all).map(wrap)

@@ -1,14 +1,18 @@
 """Storage format becomes Markdown, construct by construct."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from index.records import Heading, Unreadable
-from ingest.storage_format import Conversion, convert, user_ids
+from ingest.sources.source import Deployment
+from ingest.storage_format import Conversion, convert, page_references, user_ids
 from tests.ingest.linked_site import CONTEXT
 
+DATACENTER = replace(CONTEXT, deployment=Deployment.DATACENTER)
 _CONSTRUCTS = sorted((Path(__file__).parent / "constructs").glob("*.xml"))
 
 
@@ -57,6 +61,80 @@ def test_anchors_follow_the_rules_of_confluence_cloud() -> None:
         "Gr%C3%B6%C3%9Fe-&-%E2%80%9C50%25%E2%80%9D",
         "Set-up.2",
     ]
+
+
+def test_anchors_follow_the_rules_of_data_center() -> None:
+    body = (
+        "<h1>Set up</h1><h2>Setup</h2><h2>Größe &amp; “50%”</h2><h2>Exactly-once: why?</h2>"
+        "<h2>5.2 Read/write (old)</h2>"
+    )
+
+    anchors = [heading.anchor for heading in convert(body, DATACENTER).outline]
+
+    assert anchors == [
+        "Setupofapi2-Setup",
+        "Setupofapi2-Setup.1",
+        "Setupofapi2-Gr%C3%B6%C3%9Fe&%E2%80%9C50%25%E2%80%9D",
+        "Setupofapi2-Exactly-once:why?",
+        "Setupofapi2-5.2Read/write(old)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "anchor"),
+    [
+        ("KIP-98 - Exactly once", "KIP98Exactlyonce-Status"),
+        ("2026 plan", "id-2026plan-Status"),
+        ("(draft) plan", "id-(draft)plan-Status"),
+        ("计划", "id-%E8%AE%A1%E5%88%92-Status"),
+        ("", "id--Status"),
+    ],
+)
+def test_an_anchor_of_data_center_begins_with_the_title_of_its_page(
+    title: str, anchor: str
+) -> None:
+    outline = convert("<h2>Status</h2>", replace(DATACENTER, page_title=title)).outline
+
+    assert [heading.anchor for heading in outline] == [anchor]
+
+
+def test_links_to_anchors_are_spelled_as_the_deployment_spells_them() -> None:
+    body = (
+        '<p><ac:link ac:anchor="First steps"><ac:link-body>here</ac:link-body></ac:link> '
+        '<ac:link ac:anchor="First steps"><ri:page ri:content-title="Release Process"/>'
+        "<ac:link-body>there</ac:link-body></ac:link></p>"
+    )
+
+    assert convert(body, CONTEXT).markdown == (
+        "[here](#First-steps) [there](https://wiki.example.org/release#First-steps)"
+    )
+    assert convert(body, DATACENTER).markdown == (
+        "[here](#Setupofapi2-Firststeps) "
+        "[there](https://wiki.example.org/release#ReleaseProcess-Firststeps)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("jira_url", "key", "markdown"),
+    [
+        (
+            "https://jira.example.org/browse/",
+            "ENG-1",
+            "[ENG-1](https://jira.example.org/browse/ENG-1)",
+        ),
+        (None, "ENG-1", "ENG-1"),
+        ("https://jira.example.org/browse", "../x", "../x"),
+    ],
+)
+def test_an_issue_is_linked_where_jira_is_known(
+    jira_url: str | None, key: str, markdown: str
+) -> None:
+    macro = (
+        f'<ac:structured-macro ac:name="jira"><ac:parameter ac:name="key">{key}</ac:parameter>'
+        "</ac:structured-macro>"
+    )
+
+    assert convert(macro, replace(CONTEXT, jira_url=jira_url)).markdown == markdown
 
 
 def test_a_heading_within_a_panel_counts_for_anchors_but_not_for_the_outline() -> None:
@@ -109,6 +187,16 @@ def test_deeply_nested_macros_keep_their_words_and_hide_their_settings() -> None
 
     assert markdown.count("word") == 400
     assert "secret" not in markdown
+
+
+def test_bodies_are_converted_in_several_threads_at_once() -> None:
+    bodies = [path.read_text() for path in _CONSTRUCTS] * 4 + ["<p>broken", "<p>&#0;a\x00</p>"] * 20
+    expected = [convert(body, CONTEXT) for body in bodies]
+
+    with ThreadPoolExecutor(4) as threads:
+        converted = list(threads.map(partial(convert, context=CONTEXT), bodies))
+
+    assert converted == expected
 
 
 def test_a_broken_body_is_read_and_reported() -> None:
@@ -174,6 +262,30 @@ def test_a_span_far_beyond_the_table_is_bounded() -> None:
     assert len(convert(body, CONTEXT).markdown) < 3_000
 
 
+def test_repetition_in_a_table_is_bounded() -> None:
+    spanning = '<td rowspan="9999">' + "long text " * 25 + "</td>"
+    body = f"<table><tr>{spanning * 20}</tr>{'<tr><td>x</td></tr>' * 2_000}</table>"
+
+    assert len(convert(body, CONTEXT).markdown) < 6 * len(body)
+
+
+def test_a_wide_row_does_not_widen_all_others() -> None:
+    rows = f"<tr>{'<td>x</td>' * 3_000}</tr>" + "<tr><td>y</td></tr>" * 3_000
+
+    markdown = convert(f"<table>{rows}</table>", CONTEXT).markdown
+
+    assert len(markdown) < len(rows)
+    assert markdown.count("x") == markdown.count("y") == 3_000
+
+
+def test_a_wide_table_without_headers_has_its_values_only() -> None:
+    row = "".join(f"<td>{number}</td>" for number in range(21))
+
+    markdown = convert(f"<table><tr>{row}</tr><tr>{row}</tr></table>", CONTEXT).markdown
+
+    assert markdown == "\n".join(["- " + "; ".join(map(str, range(21)))] * 2)
+
+
 def test_a_long_text_is_not_repeated_in_every_cell_it_spans() -> None:
     text = "long " * 200
     body = f'<table><tr><td rowspan="3">{text}</td><td>1</td></tr><tr><td>2</td></tr></table>'
@@ -220,6 +332,48 @@ def test_people_are_found_in_mentions_and_macros() -> None:
 def test_people_are_found_in_a_broken_body() -> None:
     assert user_ids('<p><ri:user ri:account-id="a-1"><b></i> & <![CDATA[ open') == {"a-1"}
     assert user_ids("") == frozenset()
+
+
+def test_pages_are_found_wherever_a_body_names_them() -> None:
+    body = (
+        '<ac:link><ri:page ri:content-title="A &amp; B" ri:version-at-save="3"/></ac:link>'
+        "<ri:page ri:space-key='OPS'\n ri:content-title='Q > A'></ri:page>"
+        '<ac:structured-macro ac:name="include"><ac:parameter ac:name=""><ac:link>'
+        '<ri:blog-post ri:posting-day="2026/01/05" ri:content-title="We &quot;moved&quot;"/>'
+        "</ac:link></ac:parameter></ac:structured-macro>"
+        '<ri:attachment ri:filename="x"><ri:page ri:content-title="Owner"/></ri:attachment>'
+        '<ac:plain-text-body><![CDATA[<ri:page ri:content-title="not me"/>]]></ac:plain-text-body>'
+        '<ri:page ri:space-key="OPS"/><ri:page ri:content-title=""/>'
+        '<ri:attachment ri:content-title="nor me"/>'
+    )
+
+    assert page_references(body, "ENG") == {
+        ("ENG", "A & B"),
+        ("OPS", "Q > A"),
+        ("ENG", 'We "moved"'),
+        ("ENG", "Owner"),
+    }
+
+
+def test_every_page_that_a_conversion_asks_for_is_found_before_it() -> None:
+    bodies = [path.read_text() for path in _CONSTRUCTS if "legacy" not in path.stem]
+    asked: set[tuple[str, str]] = set()
+
+    def remember(space_key: str, title: str) -> None:
+        asked.add((space_key, title))
+
+    for body in bodies:
+        convert(body, replace(CONTEXT, page_url=remember))
+
+    assert asked
+    assert asked <= {pair for body in bodies for pair in page_references(body, "ENG")}
+
+
+def test_pages_are_found_in_a_broken_body() -> None:
+    body = '<p><ri:page ri:content-title="A"><b></i> & <ri:page ri:content-title="B <![CDATA[ open'
+
+    assert page_references(body, "ENG") == {("ENG", "A")}
+    assert page_references("", "ENG") == frozenset()
 
 
 def test_a_body_that_cannot_be_converted_keeps_its_words() -> None:
