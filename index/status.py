@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from index.database import Database
 from index.models import active_model
+from index.queue_status import QueueStatus, read_queue
 
 # Folders, whiteboards and the like have a place among the pages, but are none.
 SPACES = """
@@ -132,7 +133,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture at a time; `model` is None before the first ingest, `runs` newest first."""
+    """The whole picture at a time; `runs` newest first.
+
+    `model` is None before the first ingest, `queue` where no worker ever ran.
+    """
 
     read_at: datetime
     model: str | None
@@ -141,6 +145,7 @@ class Status:
     spaces: list[SpaceStatus]
     failures: list[Failure]
     runs: list[Run]
+    queue: QueueStatus | None = None
 
     def to_json(self) -> dict[str, object]:
         """The same as plain JSON; times are in ISO 8601."""
@@ -169,7 +174,8 @@ class Status:
             f"{run.outcome(is_running=self.is_running)}"
             for run in self.runs[:1]
         ]
-        return failures + runs
+        workers = [self.queue.summary()] if self.queue else []
+        return failures + runs + workers
 
     def _cells(self, space: SpaceStatus) -> Sequence[str]:
         numbers = (
@@ -231,6 +237,7 @@ async def read_status(database: Database) -> Status:
             failures = await (await cursor.execute(FAILURES)).fetchall()
         async with connection.cursor(row_factory=class_row(Run)) as cursor:
             runs = await (await cursor.execute(LAST_RUNS)).fetchall()
+        queue = await read_queue(connection)
     assert now is not None
     return Status(
         read_at=now[0],
@@ -240,4 +247,5 @@ async def read_status(database: Database) -> Status:
         spaces=spaces,
         failures=failures,
         runs=runs,
+        queue=queue,
     )

@@ -22,7 +22,7 @@ LOG_EVERY = 10.0  # seconds
 def shown_progress() -> Generator[Progress]:
     """What a run reports to: a bar on standard error where that is a terminal, else the log."""
     if sys.stderr.isatty():
-        bar: tqdm[NoReturn] = tqdm(unit="page", dynamic_ncols=True)
+        bar: tqdm[NoReturn] = tqdm(unit=" pages", dynamic_ncols=True)
         with logging_redirect_tqdm(), bar:
             yield lambda report: _draw(bar, report)
     else:
@@ -33,11 +33,11 @@ def shown_progress() -> Generator[Progress]:
 
 def _draw(bar: "tqdm[NoReturn]", report: Report) -> None:
     if not report.due:
-        bar.set_description(f"looking at {report.pages} pages", refresh=True)
+        bar.set_description_str(f"looking at {report.pages} pages", refresh=True)
         return
     bar.total = report.due
     bar.n = min(report.stored + report.failed, report.due)
-    bar.set_description("taking in", refresh=False)
+    bar.set_description_str("taking in ", refresh=False)
     bar.set_postfix_str(
         f"chunks={report.chunks} embedded={report.embedded} failed={report.failed} "
         f"requests={report.requests}"

@@ -76,7 +76,7 @@ async def _ingest_alone(
         Database.open(settings, application_name="confluence-mcp ingest") as database,
         only_run(database),
     ):
-        await _leave_stand_ins(database, source)
+        await leave_stand_ins(database, source)
         return await _ingest(database, settings, source, plan, now, progress)
 
 
@@ -88,9 +88,9 @@ async def _ingest(
     now: Callable[[], datetime],
     progress: Progress,
 ) -> Report:
-    embedder = await _open_embedder(database, settings)
+    embedder = await choose_embedder(database, settings)
     try:
-        model = await _claim(database, embedder, source, anew=plan.full and not plan.is_partial)
+        model = await claim(database, embedder, source, anew=plan.full and not plan.is_partial)
         store = await Store.open(database, source.site_url, model)
         run_id = await start_run(database, store.site_id)
         async with AttachmentReader() as reader:
@@ -98,7 +98,7 @@ async def _ingest(
                 store, Nodes(database, store.site_id), WorkList(database, store.site_id)
             )
             report = Report(source.site_url)
-            fetcher = Fetcher(source, reader, plan.rules)
+            fetcher = Fetcher(source, reader, plan.rules, has_comments=plan.has_comments)
             pipeline = Pipeline(source, target, embedder, fetcher, report, progress)
             sync = Sync(
                 source, target, pipeline, plan, report, run_id=run_id, now=now, progress=progress
@@ -108,7 +108,7 @@ async def _ingest(
         await embedder.close()
 
 
-async def _leave_stand_ins(database: Database, source: Source) -> None:
+async def leave_stand_ins(database: Database, source: Source) -> None:
     """Makes room for a real site, or for an export after the sample, once it can be read."""
     if source.site_url == SAMPLE_SITE:
         return
@@ -119,7 +119,7 @@ async def _leave_stand_ins(database: Database, source: Source) -> None:
         await forget_site(database, stand_in)
 
 
-async def _open_embedder(database: Database, settings: IndexSettings) -> Embedder:
+async def choose_embedder(database: Database, settings: IndexSettings) -> Embedder:
     """The configured model, else the one of the chunks that are there."""
     if await is_empty(database):
         return await open_embedder(settings)
@@ -128,7 +128,7 @@ async def _open_embedder(database: Database, settings: IndexSettings) -> Embedde
     return await open_embedder(settings, recorded.name if recorded else None)
 
 
-async def _claim(
+async def claim(
     database: Database, embedder: Embedder, source: Source, *, anew: bool
 ) -> EmbeddingModel:
     """The recorded model; a run that fills the index `anew` may bring another one."""
@@ -151,7 +151,7 @@ async def _recorded(database: Database, run_id: int, sync: Sync) -> Report:
     try:
         report = await sync.run()
     except BaseException as error:
-        sync.report.error = _reason(error)
+        sync.report.error = reason_of(error)
         await finish_run(database, run_id, succeeded=False, report=sync.report.to_json())
         async with database.pool.connection() as connection:
             await fold_term_changes(connection)  # what is stored can be found by its words
@@ -160,7 +160,8 @@ async def _recorded(database: Database, run_id: int, sync: Sync) -> Report:
     return report
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Why a run ended early, for its record."""
     if isinstance(error, asyncio.CancelledError):
         return "stopped before the end"
     return str(error) or type(error).__name__

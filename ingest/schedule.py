@@ -45,7 +45,7 @@ class Every:
             raise ConfigurationError(
                 f"Cannot read --every {text!r}: give a number and a unit, such as 15m, 2h or 1d."
             )
-        self._distance = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        self.distance = timedelta(**{_UNITS[match[2]]: int(match[1])})
 
     def first(self, moment: datetime) -> datetime:
         """At once."""
@@ -53,7 +53,7 @@ class Every:
 
     def after(self, moment: datetime) -> datetime:
         """A fixed time later."""
-        return moment.astimezone(UTC) + self._distance
+        return moment.astimezone(UTC) + self.distance
 
 
 class Cron:

@@ -1,0 +1,48 @@
+"""How the shared ingest goes: workers that live, and jobs that wait, run or failed."""
+
+from dataclasses import dataclass
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, class_row
+
+HAS_QUEUE = """
+SELECT coalesce(has_table_privilege(to_regclass('procrastinate_jobs'), 'SELECT')
+                AND has_table_privilege(to_regclass('procrastinate_workers'), 'SELECT'), false)
+"""
+READ = """
+SELECT (SELECT count(*) FROM procrastinate_workers
+        WHERE last_heartbeat > now() - interval '30 seconds') AS workers,
+       count(*) FILTER (WHERE status = 'todo' AND task_name <> 'settle') AS waiting,
+       count(*) FILTER (WHERE status = 'doing') AS running,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM procrastinate_jobs WHERE queue_name = 'confluence-mcp'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """Workers that gave a sign of life within 30 seconds, and their jobs.
+
+    `failed` are those of the last 7 days that ended without success; their pages are due again.
+    """
+
+    workers: int
+    waiting: int
+    running: int
+    failed: int
+
+    def summary(self) -> str:
+        """One line for a person."""
+        return (
+            f"Workers: {self.workers} alive; jobs: {self.waiting} waiting, "
+            f"{self.running} running, {self.failed} failed"
+        )
+
+
+async def read_queue(connection: AsyncConnection[TupleRow]) -> QueueStatus | None:
+    """The queue as it is; None where no worker ever ran, or where it may not be read."""
+    row = await (await connection.execute(HAS_QUEUE)).fetchone()
+    if row != (True,):
+        return None
+    async with connection.cursor(row_factory=class_row(QueueStatus)) as cursor:
+        return await (await cursor.execute(READ)).fetchone()
