@@ -35,9 +35,8 @@ def _hit(number: int, hit: SearchHit) -> str:
     facts += [f"updated {_day(hit)}"]
     facts += [f"author {one_line(hit.author)}"] if hit.author else []
     facts += ["archived"] if hit.archived else []
-    return (
-        f"{number}. {_path(hit)} ({', '.join(facts)})\n{one_line(hit.url)}\n{fenced(hit.excerpt)}"
-    )
+    text = [fenced(hit.excerpt)] if hit.excerpt else []
+    return "\n".join([f"{number}. {_path(hit)} ({', '.join(facts)})", one_line(hit.url), *text])
 
 
 def _path(item: SearchHit | AnswerCitation) -> str:

@@ -54,18 +54,15 @@ Query = Annotated[
         "names and other identifiers are found as written."
     ),
 ]
-Spaces = Annotated[list[str] | None, Field(description="Only these spaces, by key: ENG, ~jdoe.")]
+Spaces = Annotated[list[str] | None, Field(description="Only these spaces: ENG, ~jdoe.")]
 Labels = Annotated[list[str] | None, Field(description="Only pages with all these labels.")]
-ContentTypes = Annotated[
-    list[Literal["page", "blogpost"]] | None, Field(description="Only these kinds.")
-]
+Kind = Literal["page", "blogpost", "folder", "whiteboard", "database", "embed"]
+ContentTypes = Annotated[list[Kind] | None, Field(description="Only these kinds.")]
 Author = Annotated[str | None, Field(description="Only pages by this person: a part of the name.")]
 Ancestor = Annotated[
     str | None, Field(description="Only this page and the pages below it: id, URL or KEY:Title.")
 ]
-UpdatedAfter = Annotated[
-    date | None, Field(description="Only pages changed since this day: 2026-01-31.")
-]
+UpdatedAfter = Annotated[date | None, Field(description="Only pages changed since 2026-01-31.")]
 
 
 class Turn(BaseModel):
@@ -144,16 +141,24 @@ async def get_page(
     """
     deps = ctx.request_context.lifespan_context
     with readable_errors():
-        stored = await _page(deps.pages, page_reference(page))
+        reference = page_reference(page)
+        stored = await _page(deps.pages, reference)
+        if attachment and section:
+            raise BadRequest("An attachment has no sections: leave `section` out.")
+        file, notes = None, _ignored(ctx, get_page)
         if attachment:
-            if section:
-                raise BadRequest("An attachment has no sections: leave `section` out.")
             file = await _attachment(deps.pages, stored, attachment)
-            content = attachment_content(stored, file, offset, max_tokens)
-        else:
+        elif reference.attachment and not section:
+            try:
+                file = await _attachment(deps.pages, stored, reference.attachment)
+            except BadRequest as error:  # the address leads to the page, too
+                notes.append(str(error))
+        if file is None:
             bounds = section_bounds(stored, section or None)
             content = page_content(stored, bounds, offset, max_tokens)
-        content.notes.extend(_ignored(ctx, get_page))
+        else:
+            content = attachment_content(stored, file, offset, max_tokens)
+        content.notes.extend(notes)
     return _result(page_text(content), content)
 
 
@@ -225,7 +230,7 @@ async def _filters(
     pages: Pages,
     spaces: list[str] | None,
     labels: list[str] | None,
-    content_types: list[Literal["page", "blogpost"]] | None,
+    content_types: list[Kind] | None,
     author: str | None,
     ancestor: str | None,
     updated_after: date | None,

@@ -128,13 +128,20 @@ def _attachment(attachment: Attachment) -> AttachmentRef:
 
 
 def _unreadable(page: StoredPage) -> list[Unread]:
-    """What of the page cannot be read, files that hang on it included."""
-    found = [Unread(kind=one.kind, name=one.name, reason=one.reason) for one in page.unreadable]
-    named = {(one.kind, one.name) for one in found}
+    """What of the page cannot be read, files that hang on it included.
+
+    Where the body names such a file, the file itself knows better whether it was read.
+    """
+    files = {one.filename for one in page.attachments}
+    found = [
+        Unread(kind=one.kind, name=one.name, reason=one.reason)
+        for one in page.unreadable
+        if one.kind != "attachment" or one.name not in files
+    ]
     return found + [
         Unread(kind="attachment", name=one.filename, reason=one.unreadable)
         for one in page.attachments
-        if one.unreadable is not None and ("attachment", one.filename) not in named
+        if one.unreadable is not None
     ]
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from index.records import ContentType, Space, State
 from ingest.sources.cloud_json import ContentJson, TypesJson
+from ingest.sources.cloud_scopes import MissingScope
 from ingest.sources.cloud_search import SearchRefused, found, in_space
 from ingest.sources.cloud_search_json import FoundJson
 from ingest.sources.cloud_site import CloudSite
@@ -108,7 +109,9 @@ async def node_of(site: CloudSite, kind: ContentType, node_id: str) -> ContentJs
     try:
         node = await site.client.get(f"/api/v2/{_COLLECTIONS[kind]}/{node_id}", ContentJson)
     except NotVisible as error:
-        logger.info("a parent cannot be read: kind=%s id=%s problem=%r", kind, node_id, str(error))
+        level = logging.WARNING if isinstance(error, MissingScope) else logging.INFO
+        said = "a parent cannot be read: kind=%s id=%s problem=%r"
+        logger.log(level, said, kind, node_id, str(error))
         return None
     return node if node.status in STATES and node.id == node_id else None
 

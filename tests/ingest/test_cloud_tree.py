@@ -176,7 +176,9 @@ async def test_folders_in_a_circle_are_given_once(served: Scene) -> None:
     assert (found[outer.id], found[inner.id]) == (inner.id, outer.id)
 
 
-async def test_a_token_without_scopes_for_folders_still_sweeps_the_pages(served: Scene) -> None:
+async def test_a_token_without_scopes_for_folders_still_sweeps_the_pages(
+    served: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     nested(served, *NODES)
     scopes = {"read:space:confluence", "read:page:confluence", "read:user:confluence"}
     token = served.site.issue_token(served.site.crawler, scopes=scopes)
@@ -185,6 +187,8 @@ async def test_a_token_without_scopes_for_folders_still_sweeps_the_pages(served:
         summaries = await swept(source)
 
     assert [summary.content_type for summary in summaries] == [ContentType.PAGE]
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert any("read:embed:confluence" in warning for warning in warnings)
 
 
 async def test_hundreds_of_folders_are_searched_page_after_page(served: Scene) -> None:

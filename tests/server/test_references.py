@@ -77,7 +77,40 @@ def test_an_id_is_an_id(page_id: int) -> None:
             "https://w.example/wiki/spaces/ENG/pages/12/Search?title=other",
             PageReference(page_id="12"),
         ),
+        ("confluence://page/12", PageReference(page_id="12")),
+        ("<https://w.example/wiki/spaces/ENG/pages/12>", PageReference(page_id="12")),
+        (
+            "https://w.example/download/attachments/12/my%20plan+1.pdf?version=2",
+            PageReference(page_id="12", attachment="my plan 1.pdf"),
+        ),
+        (
+            "/wiki/pages/viewpageattachments.action?pageId=12&preview=%2F12%2F34%2Fmy+plan.pdf",
+            PageReference(page_id="12", attachment="my plan.pdf"),
+        ),
+        (
+            "https://w.example/display/ENG/VPN?preview=/12/34/plan%20%26%20map.pdf",
+            PageReference(space_key="ENG", title="VPN", attachment="plan & map.pdf"),
+        ),
+        (
+            "https://w.example/pages/viewpage.action?pageId=12&preview=",
+            PageReference(page_id="12"),
+        ),
     ],
 )
 def test_names_are_read_as_people_write_them(text: str, reference: PageReference) -> None:
     assert page_reference(text) == reference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://w.example/wiki/spaces/~ada",
+        "https://w.example/wiki/spaces/~ada/overview",
+        "https://w.example/wiki/spaces/~ada/pages",
+        "https://w.example/display/~ada/",
+        "https://w.example/spaces/viewspace.action?key=~ada",
+    ],
+)
+def test_the_address_of_a_space_is_told_apart(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"of a space.*Search it with spaces=\['~ada'\]"):
+        page_reference(text)

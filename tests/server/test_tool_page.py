@@ -46,6 +46,7 @@ pytestmark = pytest.mark.anyio
         (f"{SITE}/spaces/PEOPLE/blog/2025/11/20/201/We+moved", "201"),
         (f"{SITE}/spaces/ENG/pages/105/Release+train?focusedCommentId=9001#comment-9001", "105"),
         (f"{SITE}/download/attachments/105/Timetable.md?api=v2", "105"),
+        ("confluence://page/100", "100"),
         (f"{SITE}/x/ZA", "100"),
         ("https://confluence.example.com/x/ygAAAA", "202"),
         ("https://x.atlassian.net/wiki/rest/api/content/100?expand=body", "100"),
@@ -329,6 +330,34 @@ async def test_an_attachment_is_read_by_its_name(any_client: Client, named: str)
     assert "Attachment: Timetable.md" in text_of(result)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{SITE}/download/attachments/105/Timetable.md",
+        f"{SITE}/pages/viewpageattachments.action?pageId=105&preview=%2F105%2F7001%2FTimetable.md",
+    ],
+)
+async def test_the_address_of_a_file_reads_the_file(client: Client, address: str) -> None:
+    file = await get_page(client, address)
+
+    assert (file.page_id, file.attachment) == ("105", "Timetable.md")
+    assert "The wombat halt is closed in June." in file.markdown
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("logo.png", "logo.png cannot be read: "), ("plan.pdf", "No attachment 'plan.pdf' on ")],
+)
+async def test_the_address_of_a_file_without_text_reads_its_page(
+    client: Client, name: str, said: str
+) -> None:
+    page = await get_page(client, f"{SITE}/download/attachments/105/{name}")
+
+    assert (page.page_id, page.attachment) == ("105", None)
+    assert "every second Thursday" in page.markdown
+    assert [note[: len(said)] for note in page.notes] == [said]
+
+
 async def test_an_attachment_comes_in_parts_too(
     own_wiki_url: str, endpoint: OpenAIEndpoint
 ) -> None:
@@ -368,6 +397,30 @@ async def test_a_wrong_attachment_names_those_there_are(client: Client) -> None:
     assert both == "An attachment has no sections: leave `section` out."
 
 
+async def test_a_file_that_the_body_shows_is_as_readable_as_the_file(
+    own_wiki_url: str, endpoint: OpenAIEndpoint
+) -> None:
+    variables = variables_for(own_wiki_url, endpoint)
+    shown = "".join(
+        f'<ac:structured-macro ac:name="view-file"><ac:parameter ac:name="name"><ri:attachment '
+        f'ri:filename="{name}"/></ac:parameter></ac:structured-macro>'
+        for name in ("plan.md", "logo.png", "gone.pdf")
+    )
+    files = (File("att1", "plan.md", b"# Plan"), File("att2", "logo.png", b"\x89", "image/png"))
+    article = Article("300", "ENG", "Zeppelin", shown, files=files)
+    await take_in(IndexSettings.model_validate(variables.as_fields()), Wiki([*ARTICLES, article]))
+
+    async with serving(variables) as client:
+        page = await get_page(client, "300")
+
+    reasons = {one.name: one.reason for one in page.unreadable if one.kind == "attachment"}
+    assert "plan.md" not in reasons
+    assert reasons["logo.png"] == next(
+        one.unreadable for one in page.attachments if one.filename == "logo.png"
+    )
+    assert len(page.unreadable) == len({(one.kind, one.name) for one in page.unreadable})
+
+
 @pytest.mark.parametrize(
     "kind", [ContentType.FOLDER, ContentType.WHITEBOARD, ContentType.DATABASE, ContentType.EMBED]
 )
@@ -382,12 +435,14 @@ async def test_what_has_no_text_is_found_by_its_title_and_says_what_it_is(
     )
 
     async with serving(variables) as client:
-        (hit, *_) = (await search(client, "Zeppelin drawings")).results
+        (hit,) = (await search(client, "Zeppelin drawings", content_types=[kind])).results
+        listed = text_of(await answered(client, "search_confluence", query="Zeppelin drawings"))
         page = await get_page(client, bare.url)
         text = text_of(await answered(client, "get_page", page="300"))
         below = await get_page(client, "301")
 
     assert (hit.page_id, hit.content_type) == ("300", kind)
+    assert "<page-text>\n\n</page-text>" not in listed
     assert (page.content_type, page.markdown) == (kind, "")
     assert f"This {kind} has no text here, only its title and place." in page.notes
     assert [ref.title for ref in page.children] == ["Hangar plans"]
