@@ -9,12 +9,21 @@ from ingest.body.content import add_titled, panel_mark
 from ingest.body.elements import add_quote
 from ingest.body.links import Target, first_reference, mention, target_of
 from ingest.body.names import AC, RI, Element, raw_text
-from ingest.body.text import SEAM, code_fence, code_span, link, plain, prose
+from ingest.body.text import SEAM, code_fence, code_span, is_safe, link, plain, prose
 from ingest.body.walk import Flow, Walk
 
 _PANELS = frozenset(("panel", "info", "note", "tip", "warning", "success", "error", "important"))
 _ADDRESS = re.compile(r"(?:src|href)\s*=\s*[\"']?(https?://[^\s\"'<>]+)", re.IGNORECASE)
 
+# Parameters that hold what people read, by the names that most apps give them; and what such a
+# parameter may hold in place of a text.
+_SAID = frozenset(
+    (
+        *("title", "heading", "header", "subtitle", "label"),
+        *("caption", "text", "description", "summary", "message"),
+    )
+)
+_SETTING = re.compile(r"true|false|none|[-\d.]+(?:px|%|em|rem)?|#[0-9a-f]{3,8}", re.IGNORECASE)
 _ISSUE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-\d+", re.ASCII)
 
 
@@ -94,16 +103,31 @@ def nothing(walk: Walk, macro: Macro, flow: Flow) -> None:
 
 
 def dynamic(walk: Walk, macro: Macro, flow: Flow) -> None:
-    """A list made up whenever the page is shown: not part of the page."""
+    """A list made up whenever the page is shown: not part of the page, but for its title."""
+    title = macro.get("title")
+    flow.inline.append(SEAM + prose(title) + SEAM if title else "")
     walk.report("macro", macro.name, "made up when the page is shown, not part of its text")
 
 
 def unknown(walk: Walk, macro: Macro, flow: Flow) -> None:
-    """A macro that nobody told us about: its body, if it has one."""
+    """A macro that nobody told us about: parameters that carry text, and its body."""
     has_body = bool(macro.rich) or bool(macro.plain)
-    reason = "unknown macro, body kept" if has_body else "unknown macro without a body"
+    is_said = _say(macro, flow)
+    kept = " and ".join(["body"] * has_body + ["texts"] * is_said)
+    reason = f"unknown macro, {kept} kept" if kept else "unknown macro without a body"
     walk.report("macro", macro.name or "unnamed", reason)
     content(walk, macro, flow)
+
+
+def _say(macro: Macro, flow: Flow) -> bool:
+    """Writes what a macro's parameters say, linked where one is an address; whether any does."""
+    texts = [raw_text(macro.parameters[name]).strip() for name in macro.parameters if name in _SAID]
+    said = ": ".join(prose(text) for text in texts if text and not _SETTING.fullmatch(text))
+    url = macro.get("url", "href", "link")
+    url = url if is_safe(url) else ""
+    if said or url:
+        flow.inline.append(SEAM + (link(said, url) if url else said) + SEAM)
+    return bool(said or url)
 
 
 def code(walk: Walk, macro: Macro, flow: Flow) -> None:
@@ -202,9 +226,10 @@ def file(walk: Walk, macro: Macro, flow: Flow) -> None:
         target = Target(prose(filename), url)
     if target.name:
         flow.inline.append(SEAM + link(target.name, target.url) + SEAM)
-    walk.report(
-        "attachment", plain(target.name) or macro.name, "a file shown in the page, linked only"
-    )
+    # A file of this page is an attachment, and read as one.
+    if not filename and (reference is None or first_reference(reference) is not None):
+        name = plain(target.name) or macro.name
+        walk.report("attachment", name, "a file of another page, linked only")
     content(walk, macro, flow)
 
 
