@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from psycopg.rows import class_row
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from index.database import Database
@@ -77,6 +78,13 @@ ON CONFLICT (site_id, node_id) DO UPDATE SET
     url = excluded.url, version = excluded.version, media_type = excluded.media_type,
     size = excluded.size, seen_run = excluded.seen_run
 """
+# What a page says of itself when it is fetched is newer than what a listing said.
+CORRECT = """
+UPDATE node SET parent_id = %(parent_id)s, title = %(title)s, url = %(url)s, version = %(version)s,
+    state = %(state)s, position = coalesce(%(position)s, position),
+    labels = coalesce(%(labels)s, labels)
+WHERE site_id = %(site_id)s AND node_id = %(node_id)s AND content_type = %(content_type)s
+"""
 SET_LABELS = """
 UPDATE node SET labels = seen.labels
 FROM jsonb_to_recordset(%(labels)s) AS seen (node_id text, labels text[])
@@ -85,7 +93,7 @@ WHERE site_id = %(site_id)s AND node.node_id = seen.node_id
 """
 UNSEEN = """
 SELECT node_id FROM node
-WHERE space_id = %(space_id)s AND seen_run <> %(run_id)s
+WHERE space_id = %(space_id)s AND seen_run < %(run_id)s
   AND content_type <> ALL(%(item_kinds)s::text[])
 ORDER BY node_id
 """
@@ -93,25 +101,34 @@ COUNT = """
 SELECT count(*) FROM node
 WHERE space_id = %(space_id)s AND content_type <> ALL(%(item_kinds)s::text[])
 """
-FORGET_UNSEEN_ITEMS = """
-DELETE FROM node
-WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[]) AND seen_run <> %(run_id)s
-  AND content_type = ANY(%(item_kinds)s::text[])
+UNSEEN_ITEMS = """
+SELECT count(*) FILTER (WHERE item.seen_run < %(run_id)s), count(*)
+FROM node AS item
+JOIN node AS page ON page.site_id = item.site_id AND page.node_id = item.parent_id
+WHERE item.site_id = %(site_id)s AND item.space_id = ANY(%(space_ids)s::int[])
+  AND item.content_type = ANY(%(item_kinds)s::text[]) AND page.seen_run >= %(run_id)s
 """
-FORGET = """
-DELETE FROM node WHERE site_id = %(site_id)s AND node_id = ANY(%(node_ids)s::text[])
+# What hangs on a hidden page is listed nowhere, and is there again when the page is.
+FORGET_UNSEEN_ITEMS = """
+DELETE FROM node AS item
+WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[]) AND seen_run < %(run_id)s
+  AND content_type = ANY(%(item_kinds)s::text[])
+  AND (EXISTS (
+           SELECT FROM node AS page
+           WHERE page.site_id = item.site_id AND page.node_id = item.parent_id
+             AND page.seen_run >= %(run_id)s)
+       OR NOT EXISTS (
+           SELECT FROM page
+           WHERE page.site_id = item.site_id AND page.page_id = item.parent_id))
+"""
+FORGET_COMMENTS = """
+DELETE FROM node
+WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[]) AND content_type = 'comment'
 """
 FORGET_FAILURES = """
 DELETE FROM page_failure WHERE site_id = %(site_id)s AND NOT EXISTS (
     SELECT FROM node
     WHERE node.site_id = page_failure.site_id AND node.node_id = page_failure.page_id)
-"""
-FORGET_OTHER_SPACES = """
-WITH other AS (
-    UPDATE space SET swept_at = NULL
-    WHERE site_id = %(site_id)s AND key <> ALL(%(keys)s::text[]) RETURNING id
-)
-DELETE FROM node WHERE space_id IN (SELECT id FROM other)
 """
 SPACE_SIZES = """
 SELECT space.key, count(*) FROM node JOIN space ON space.id = space_id
@@ -123,11 +140,14 @@ SELECT node_id FROM node JOIN space ON space.id = space_id
 WHERE node.site_id = %(site_id)s AND space.key = %(key)s AND content_type IN ('page', 'blogpost')
 LIMIT %(limit)s
 """
+ANALYZE = "ANALYZE node"
 IS_NEW = "SELECT swept_at IS NULL FROM space WHERE id = %(space_id)s"
 KNOWN = """
 SELECT node_id, space_id FROM node
 WHERE site_id = %(site_id)s AND node_id = ANY(%(node_ids)s::text[])
 """
+# Without what it knows of the tables, Postgres compares every page with every node.
+ANALYSE = "ANALYZE node, page, attachment"
 STAMP = """
 UPDATE page SET comment_stamp = %(stamp)s
 WHERE site_id = %(site_id)s AND page_id = %(page_id)s AND comment_stamp <> %(stamp)s
@@ -181,13 +201,12 @@ class Nodes:
 
     async def saw(self, run_id: int, space_id: int, nodes: Sequence[Node]) -> None:
         """Records nodes of a space, new or known, as a run has seen them."""
-        rows = [_cleaned(asdict(node)) for node in nodes]
-        await self._execute(SAW, nodes=Jsonb(rows), run_id=run_id, space_id=space_id)
+        values = {"nodes": _rows(nodes), "run_id": run_id, "space_id": space_id}
+        await self._execute(SAW, **values)
 
     async def saw_items(self, run_id: int, items: Sequence[ItemNode]) -> None:
         """Records comments and attachments; those of pages that are not known are passed over."""
-        rows = [_cleaned(asdict(item)) for item in items]
-        await self._execute(SAW_ITEMS, nodes=Jsonb(rows), run_id=run_id)
+        await self._execute(SAW_ITEMS, nodes=_rows(items), run_id=run_id)
 
     async def set_labels(self, labels: Mapping[str, Sequence[str]]) -> None:
         """Records labels by page id."""
@@ -197,6 +216,10 @@ class Nodes:
         ]
         await self._execute(SET_LABELS, labels=Jsonb(rows))
 
+    async def analyze(self) -> None:
+        """Tells the planner how the tree is, which it learns by itself only after a minute."""
+        await self._execute(ANALYZE)
+
     async def unseen(self, run_id: int, space_id: int) -> tuple[list[str], int]:
         """Nodes of a space that a run has not seen, and how many it has in all."""
         values = {"run_id": run_id, "space_id": space_id, "item_kinds": ITEM_KINDS}
@@ -205,21 +228,25 @@ class Nodes:
             row = await (await connection.execute(COUNT, values)).fetchone()
         return node_ids, row[0] if row else 0
 
+    async def unseen_items(self, run_id: int, space_ids: Collection[int]) -> tuple[int, int]:
+        """How many comments and attachments of pages that a run saw it did not see; of how many."""
+        values = {"site_id": self._site_id, "run_id": run_id, "space_ids": list(space_ids)}
+        values |= {"item_kinds": ITEM_KINDS}
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(UNSEEN_ITEMS, values)).fetchone()
+        return (row[0], row[1]) if row else (0, 0)
+
+    async def forget_comments(self, space_ids: Collection[int]) -> None:
+        """Forgets all comments of these spaces."""
+        await self._execute(FORGET_COMMENTS, space_ids=list(space_ids))
+
     async def forget_unseen_items(self, run_id: int, space_ids: Collection[int]) -> None:
         """Forgets the comments and attachments that a complete listing did not show."""
         await self._execute(FORGET_UNSEEN_ITEMS, run_id=run_id, space_ids=list(space_ids))
 
-    async def forget(self, node_ids: Collection[str]) -> None:
-        """Forgets nodes that are gone."""
-        await self._execute(FORGET, node_ids=list(node_ids))
-
     async def forget_failures(self) -> None:
         """Forgets the failures of pages that are gone."""
         await self._execute(FORGET_FAILURES)
-
-    async def forget_other_spaces(self, keys: Collection[str]) -> None:
-        """Forgets what was seen of all spaces of the site but the given."""
-        await self._execute(FORGET_OTHER_SPACES, keys=list(keys))
 
     async def space_sizes(self) -> dict[str, int]:
         """How many nodes each space has, by key."""
@@ -245,14 +272,35 @@ class Nodes:
         async with self._database.pool.connection() as connection:
             return {row[0]: row[1] async for row in await connection.execute(KNOWN, values)}
 
-    async def stamp_comments(self, page_id: str, stamp: str) -> None:
-        """Records which comments of a page were taken in."""
-        await self._execute(STAMP, page_id=page_id, stamp=stamp)
+    async def analyse(self) -> None:
+        """Lets Postgres see how much there is, after a sweep that may have brought much."""
+        async with self._database.pool.connection() as connection:
+            await connection.execute(ANALYSE)
 
     async def _execute(self, query: LiteralString, **values: object) -> None:
         values |= {"site_id": self._site_id, "item_kinds": ITEM_KINDS}
         async with self._database.pool.connection() as connection:
             await connection.execute(query, values)
+
+
+async def correct(connection: AsyncConnection[TupleRow], site_id: int, node: Node) -> None:
+    """Records how a known node is when it is looked at by itself; the caller commits."""
+    labels = None if node.labels is None else [clean(name) for name in node.labels]
+    values = _cleaned(asdict(node)) | {"labels": labels, "site_id": site_id}
+    await connection.execute(CORRECT, values)
+
+
+async def stamp_comments(
+    connection: AsyncConnection[TupleRow], site_id: int, page_id: str, stamp: str
+) -> None:
+    """Records which comments of a stored page were taken in; the caller commits."""
+    values = {"site_id": site_id, "page_id": page_id, "stamp": stamp}
+    await connection.execute(STAMP, values)
+
+
+def _rows(nodes: Sequence[Node | ItemNode]) -> Jsonb:
+    """Each node once: a listing repeats what is pushed across a page break meanwhile."""
+    return Jsonb([_cleaned(asdict(node)) for node in {one.node_id: one for one in nodes}.values()])
 
 
 def _cleaned(row: dict[str, object]) -> dict[str, object]:

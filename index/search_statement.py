@@ -120,10 +120,11 @@ scanned AS MATERIALIZED (
 walked AS MATERIALIZED (
     SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
     FROM {vectors}
-    -- IS TRUE keeps the rule a filter on the walk through the graph: a join would lose its order.
+    -- A filter on the walk through the graph, whose selectivity nobody guesses: a join would lose
+    -- the order of the walk, and where few seem to be left, the whole table would be sorted.
     WHERE (SELECT chunks FROM size) > {scan_limit}
-      AND (page_ref IN (SELECT page_ref FROM permitted)) IS TRUE
-      AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+      AND (CASE WHEN page_ref IN (SELECT page_ref FROM permitted)
+           THEN %(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]) END) IS TRUE
     ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {leg}
 ),
 dense AS (

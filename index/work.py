@@ -65,6 +65,7 @@ FROM (
            attachment_gone.any AS attachments_gone
     FROM node
     LEFT JOIN page ON page.site_id = node.site_id AND page.page_id = node.node_id
+          AND page.page_id > %(after)s
     CROSS JOIN LATERAL (
         SELECT coalesce(md5(string_agg(item.node_id || ':' || item.version, ','
                                        ORDER BY item.node_id)), '') AS stamp
@@ -94,7 +95,7 @@ FROM (
       AND node.content_type <> ALL(%(item_kinds)s::text[])
       AND (%(page_ids)s::text[] IS NULL OR node.node_id = ANY(%(page_ids)s::text[]))
       AND (%(space_ids)s::int[] IS NULL OR node.space_id = ANY(%(space_ids)s::int[]))
-      AND (%(anew)s OR NOT EXISTS (
+      AND (%(anew)s OR node.node_id = ANY(%(again)s::text[]) OR NOT EXISTS (
            SELECT FROM page_failure AS failure
            WHERE failure.site_id = node.site_id AND failure.page_id = node.node_id
              AND failure.version = node.version AND failure.retry_at > now()))
@@ -108,22 +109,29 @@ SELECT node_id, content_type, parent_id, title, url, version, media_type, size F
 WHERE site_id = %(site_id)s AND parent_id = ANY(%(page_ids)s::text[])
   AND content_type = 'attachment'
 """
-# Upwards from some nodes; a circle or a gap ends the way.
+# Upwards from some nodes; a circle or a gap ends the way. LIMIT 1 keeps the planner from hashing
+# the whole tree for a few of its nodes.
 ANCESTORS = """
 WITH RECURSIVE way AS (
     SELECT node_id AS page_id, parent_id, 0 AS height, ARRAY[node_id] AS path
     FROM node WHERE site_id = %(site_id)s AND node_id = ANY(%(page_ids)s::text[])
     UNION ALL
-    SELECT way.page_id, node.parent_id, height + 1, path || node.node_id
-    FROM way JOIN node ON node.site_id = %(site_id)s AND node.node_id = way.parent_id
-    WHERE node.node_id <> ALL(path) AND node.content_type <> ALL(%(item_kinds)s::text[])
+    SELECT way.page_id, above.parent_id, height + 1, path || above.node_id
+    FROM way CROSS JOIN LATERAL (
+        SELECT node_id, parent_id FROM node
+        WHERE site_id = %(site_id)s AND node_id = way.parent_id
+          AND content_type <> ALL(%(item_kinds)s::text[])
+        LIMIT 1
+    ) AS above
+    WHERE above.node_id <> ALL(path)
 )
 SELECT page_id, ARRAY(
     SELECT ancestor FROM unnest(path[2:]) WITH ORDINALITY AS up (ancestor, height)
     ORDER BY up.height DESC)
 FROM (SELECT DISTINCT ON (page_id) page_id, path FROM way ORDER BY page_id, height DESC) AS longest
 """
-# Downwards from the roots, all ways at once; what hangs in a circle is a root of its own.
+# Downwards from the roots, all ways at once. A circle, which moves in the midst of a sweep may seem
+# to make, hangs at the root.
 PLACE = """
 WITH RECURSIVE tree AS MATERIALIZED (
     SELECT node_id, parent_id FROM node
@@ -131,19 +139,25 @@ WITH RECURSIVE tree AS MATERIALIZED (
 ),
 way AS (
     SELECT node_id, ARRAY[]::text[] AS ancestors FROM tree
-    WHERE parent_id IS NULL OR parent_id NOT IN (SELECT node_id FROM tree)
+    WHERE NOT EXISTS (SELECT FROM tree AS parent WHERE parent.node_id = tree.parent_id)
     UNION ALL
     SELECT tree.node_id, way.ancestors || way.node_id FROM way JOIN tree ON parent_id = way.node_id
 ),
+place AS (
+    SELECT node_id, ancestors FROM way
+    UNION ALL
+    SELECT node_id, ARRAY[]::text[] FROM tree
+    WHERE NOT EXISTS (SELECT FROM way WHERE way.node_id = tree.node_id)
+),
 placed AS (
-    UPDATE page SET ancestors = way.ancestors, position = node.position, url = node.url,
+    UPDATE page SET ancestors = place.ancestors, position = node.position, url = node.url,
         state = node.state, hidden_at = NULL, labels = coalesce(node.labels, page.labels)
-    FROM way JOIN node ON node.site_id = %(site_id)s AND node.node_id = way.node_id
-    WHERE page.site_id = %(site_id)s AND page.page_id = way.node_id
+    FROM place JOIN node ON node.site_id = %(site_id)s AND node.node_id = place.node_id
+    WHERE page.site_id = %(site_id)s AND page.page_id = place.node_id
       AND page.space_id = node.space_id
       AND (page.ancestors, page.url, page.state, page.labels, page.position)
           IS DISTINCT FROM
-          (way.ancestors, node.url, node.state, coalesce(node.labels, page.labels), node.position)
+          (place.ancestors, node.url, node.state, coalesce(node.labels, page.labels), node.position)
     RETURNING page.page_id
 )
 SELECT count(*), count(pg_notify('confluence_mcp_page', page_id)) FROM placed

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from index.errors import AuthenticationError, SourceError, SourceUnavailable
+from index.language import clean
 from index.nodes import ItemNode
 from index.records import Attachment, ChunkKind, ContentType, State
 from index.work import Work
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 TEXT_RECIPE = 1
 UNREAD = 0
 
+_MIB = 1024 * 1024
 _HAS_PDF = find_spec("pypdfium2") is not None
 
 
@@ -63,7 +65,7 @@ class AttachmentRules:
     """Which attachments are read: kinds of `ingest.attachments.kinds`, and the largest in bytes."""
 
     kinds: frozenset[str] = frozenset(KINDS)
-    largest: int = 25_000_000
+    largest: int = 25 * _MIB
 
     @property
     def recipe(self) -> int:
@@ -82,8 +84,8 @@ class AttachmentRules:
             return f"CONFLUENCE_ATTACHMENTS leaves out {kind}"
         if item.size > self.largest:
             return (
-                f"it has {item.size / 1e6:.0f} MB, and CONFLUENCE_ATTACHMENT_MB allows "
-                f"{self.largest / 1e6:.0f}"
+                f"it has {item.size / _MIB:.0f} MiB, and CONFLUENCE_ATTACHMENT_MB allows "
+                f"{self.largest / _MIB:.0f}"
             )
         return None
 
@@ -91,20 +93,32 @@ class AttachmentRules:
 class Fetcher:
     """Fetches pages one by one, each with what is due of it."""
 
-    def __init__(self, source: Source, reader: AttachmentReader, rules: AttachmentRules) -> None:
+    def __init__(
+        self,
+        source: Source,
+        reader: AttachmentReader,
+        rules: AttachmentRules,
+        *,
+        has_comments: bool = True,
+    ) -> None:
         self._source = source
         self._reader = reader
         self._rules = rules
+        self._has_comments = has_comments
 
     async def fetch(self, work: Work, items: Sequence[ItemNode]) -> Fetched:
         """A page; raises SourceError when its body cannot be had, or nothing more at all."""
         summary = _summary(work)
-        page = None
-        if work.body and summary.content_type.has_body:
-            page = await self._source.page(summary)
+        if not summary.content_type.has_body:
+            return Fetched(work, None, None, (), frozenset(), ())
+        page = await self._source.page(summary) if work.body else None
+        # The title is part of every text: what was renamed since its listing is due as a whole.
+        is_renamed = page is not None and clean(page.summary.title) != work.title
         problems: list[str] = []
-        comments = await self._comments(summary, problems) if work.comments else None
-        due = [item for item in items if item.node_id in work.attachment_ids]
+        comments = None
+        if work.comments or is_renamed:
+            comments = await self._comments(summary, problems)
+        due = [item for item in items if is_renamed or item.node_id in work.attachment_ids]
         return Fetched(
             work=work,
             page=page,
@@ -117,6 +131,8 @@ class Fetcher:
     async def _comments(
         self, summary: PageSummary, problems: list[str]
     ) -> Sequence[SourceComment] | None:
+        if not self._has_comments:
+            return ()
         try:
             return await self._source.comments(summary)
         except AuthenticationError:

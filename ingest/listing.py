@@ -19,6 +19,8 @@ BATCH = 500
 OVERLAP = timedelta(minutes=10)
 # Comments and attachments that are gone, and labels, are no news of any feed.
 ITEMS_EVERY = timedelta(hours=6)
+# A listing that misses more of what is known than this share, and than a handful, is doubted.
+DOUBT_SHARE, DOUBT_COUNT = 0.5, 20
 
 Line = TypeVar("Line")
 
@@ -30,6 +32,11 @@ class OpenSpace:
     space: Space
     space_id: int
     is_new: bool
+
+
+def is_sudden(gone: int, before: int) -> bool:
+    """Whether so much is missing at once that it is no reason to believe that it is gone."""
+    return gone > DOUBT_COUNT and gone > DOUBT_SHARE * before
 
 
 class Listing:
@@ -50,7 +57,8 @@ class Listing:
         """Every page of a space; whether the listing came to its end."""
         try:
             async for batch in _in_batches(self._source.sweep(one.space)):
-                await self._nodes.saw(self._run_id, one.space_id, [_node(page) for page in batch])
+                nodes = [node_of(page) for page in batch]
+                await self._nodes.saw(self._run_id, one.space_id, nodes)
                 self.pages += len(batch)
                 on_progress()
         except AuthenticationError:
@@ -67,7 +75,7 @@ class Listing:
         changed: dict[str, list[Node]] = {}
         async for page in self._source.changed_pages(since - OVERLAP):
             if page.space_key in spaces:
-                changed.setdefault(page.space_key, []).append(_node(page))
+                changed.setdefault(page.space_key, []).append(node_of(page))
         for key, nodes in changed.items():
             await self._nodes.saw(self._run_id, spaces[key].space_id, nodes)
             self.pages += len(nodes)
@@ -81,28 +89,41 @@ class Listing:
         is_due = last is None or since is None or self._now - last >= ITEMS_EVERY
         has_new = any(one.is_new for one in spaces)
         is_complete = all_ or is_due or has_new or not self._source.is_whole_site
+        if ChunkKind.COMMENT not in self._kinds:
+            await self._nodes.forget_comments([one.space_id for one in spaces])
         try:
             if is_complete or since is None:
-                await self._all_items(spaces)
+                await self._all_items(spaces, is_believed=all_)
                 return replace(reading, listed_at=self._now, swept_items_at=self._now)
             await self.changed_items(since)
         except AuthenticationError:
             raise
         except SourceError as error:
             await self._note("Comments and attachments cannot be listed, and are left.", error)
-            return reading
+            return replace(reading, swept_items_at=None) if is_complete else reading
         return replace(reading, listed_at=self._now)
 
     async def changed_items(self, since: datetime) -> None:
         """Comments and attachments that changed since then."""
         await self._record(self._source.changed_items(since - OVERLAP, self._kinds))
 
-    async def _all_items(self, spaces: Sequence[OpenSpace]) -> None:
+    async def _all_items(self, spaces: Sequence[OpenSpace], *, is_believed: bool) -> None:
         await self._record(self._source.items([one.space for one in spaces], self._kinds))
-        await self._nodes.forget_unseen_items(self._run_id, [one.space_id for one in spaces])
+        await self._forget_items([one.space_id for one in spaces], is_believed=is_believed)
         for one in spaces:
             async for batch in _in_batches(self._source.labels(one.space)):
                 await self._nodes.set_labels({key: page_labels(names) for key, names in batch})
+
+    async def _forget_items(self, space_ids: Sequence[int], *, is_believed: bool) -> None:
+        gone, before = await self._nodes.unseen_items(self._run_id, space_ids)
+        if is_sudden(gone, before) and not is_believed:
+            self.problems.append(
+                f"{gone} of {before} comments and attachments are missing from their listing; they "
+                f"were kept. Check what the account may see; if they are really gone, run "
+                f"`confluence-mcp ingest --full`."
+            )
+            return
+        await self._nodes.forget_unseen_items(self._run_id, space_ids)
 
     async def _record(self, items: AsyncIterator[ItemSummary]) -> None:
         async for batch in _in_batches(items):
@@ -129,7 +150,8 @@ async def _in_batches(lines: AsyncIterator[Line]) -> AsyncIterator[list[Line]]:
     yield batch
 
 
-def _node(page: PageSummary) -> Node:
+def node_of(page: PageSummary) -> Node:
+    """A page of a listing as the index keeps it."""
     return Node(
         node_id=page.page_id,
         content_type=page.content_type,

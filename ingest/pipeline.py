@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import psycopg
@@ -25,9 +25,9 @@ from ingest.convert_page import (
     Cut,
     Surroundings,
     convert_page,
-    page_labels,
 )
 from ingest.fetch import Fetched, Fetcher
+from ingest.listing import node_of
 from ingest.report import Report
 from ingest.sources.source import Source
 from ingest.stages import batches, flowing
@@ -44,6 +44,8 @@ EMBEDDERS = WRITERS = 2
 UNANSWERED_IN_A_ROW, UNANSWERED_AT_ALL = 5, 64
 # What a page holds, not the database, is wrong.
 UNSTORABLE = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, UnicodeEncodeError)
+
+UNREAD_COMMENTS = "unread"
 
 Progress = Callable[[Report], None]
 
@@ -172,8 +174,9 @@ class Pipeline:
         """Vectors by text hash for every text that is not stored with its page yet."""
         texts: dict[bytes, str] = {}
         tokens: Counter[int] = Counter()
+        stored = await self._target.store.stored_hashes([one.fetched.work.page_id for one in pages])
         for one in pages:
-            new = await self._new_texts(one)
+            new = _new_texts(one, stored[one.fetched.work.page_id])
             tokens[one.fetched.work.space_id] += sum(map(self._cut.count_tokens, new.values()))
             texts |= new
         vectors = await self._embedder.embed_passages(list(texts.values()))
@@ -182,16 +185,6 @@ class Pipeline:
         for space_id, of_space in tokens.items():
             await self._target.store.add_embedded_tokens(space_id, of_space)
         return _Embedded(pages, dict(zip(texts, vectors, strict=True)))
-
-    async def _new_texts(self, one: Converted) -> dict[bytes, str]:
-        stored = await self._target.store.stored_hashes(one.fetched.work.page_id)
-        title = _title(one)
-        keys = ((chunk_hash(title, chunk), chunk) for chunk in one.chunks)
-        return {
-            key: passage_text(title, chunk.heading_path, chunk.body)
-            for key, chunk in keys
-            if key not in stored
-        }
 
     async def _write(self, embedded: _Embedded) -> None:
         for one in embedded.pages:
@@ -203,13 +196,16 @@ class Pipeline:
                 await self._fail(work, error)
 
     async def _write_page(self, one: Converted, vectors: Mapping[bytes, Vector]) -> None:
-        work, store, nodes = one.fetched.work, self._target.store, self._target.nodes
-        await store.write(work.space_id, _update(one), vectors, recipe=RECIPE)
-        if one.comments is not None:
-            await nodes.stamp_comments(work.page_id, work.comment_stamp)
-        if one.fetched.page is not None:
-            labels = page_labels(one.fetched.page.labels)
-            await nodes.set_labels({work.page_id: labels})
+        work, page = one.fetched.work, one.fetched.page
+        await self._target.store.write(
+            work.space_id,
+            _update(one),
+            vectors,
+            recipe=RECIPE,
+            is_whole=not one.fetched.problems,
+            seen=node_of(replace(page.summary, labels=page.labels)) if page else None,
+            comment_stamp=_comment_stamp(one),
+        )
         self._count(one)
         if one.fetched.problems:
             await self._fail(work, SourceError(" ".join(one.fetched.problems)))
@@ -263,6 +259,25 @@ def _references(fetched: Fetched) -> set[tuple[str, str]]:
 
 def _title(one: Converted) -> str:
     return one.page.title if one.page else one.fetched.work.title
+
+
+def _new_texts(one: Converted, stored: Set[bytes]) -> dict[bytes, str]:
+    """Those of its texts, by their hashes, that are not stored."""
+    title = _title(one)
+    keys = ((chunk_hash(title, chunk), chunk) for chunk in one.chunks)
+    return {
+        key: passage_text(title, chunk.heading_path, chunk.body)
+        for key, chunk in keys
+        if key not in stored
+    }
+
+
+def _comment_stamp(one: Converted) -> str | None:
+    """Which comments were taken in; None where they stay as they are."""
+    if one.comments is not None:
+        return one.fetched.work.comment_stamp
+    # Their chunks may bear an old title, and are due until they have been read.
+    return UNREAD_COMMENTS if one.fetched.problems else None
 
 
 def _update(one: Converted) -> PageUpdate:

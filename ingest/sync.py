@@ -13,7 +13,7 @@ from index.records import Space
 from index.work import Recipes, Work
 from ingest.convert_page import RECIPE
 from ingest.fetch import TEXT_RECIPE, AttachmentRules
-from ingest.listing import Listing, OpenSpace
+from ingest.listing import Listing, OpenSpace, is_sudden
 from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
 from ingest.settings import IngestSettings, SpaceFilter
@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 WORK_BATCH = 200
 # How long the feeds of changes may do without a sweep, which alone sees what moved or is gone.
 SWEEP_EVERY = timedelta(minutes=15)
-# A sweep that misses more of the known pages than this share, and than a handful, is doubted.
-DOUBT_SHARE, DOUBT_PAGES = 0.5, 20
 # Hidden pages are kept so long, in case they come back.
 GRACE = timedelta(days=7)
 LOOK_AGAIN = 100
@@ -111,6 +109,8 @@ class Sync:
         try:
             spaces = await self.look()
             await self._pipeline.take_in(self.work(spaces))
+            if self._plan.hinted:  # what lies below a page that turned out to stand elsewhere
+                self.report.moved += await self._target.work_list.place()
             await self._target.store.settle()
         finally:
             self.report.seconds = time.monotonic() - started
@@ -123,7 +123,7 @@ class Sync:
         spaces = [await self._open(space) for space in await self._spaces()]
         reading = await self._target.nodes.reading()
         listing = self._listing()
-        if self._plan.quick and not self._is_sweep_due(reading):
+        if self._plan.quick and not self._is_sweep_due(reading, account_id):
             reading = await self._look_at_feeds(listing, spaces, reading)
         else:
             reading = await self._look_at_all(listing, spaces, reading, account_id)
@@ -132,10 +132,13 @@ class Sync:
             await self._target.nodes.record_reading(reading)
         self.report.problems += listing.problems
         self.report.moved += await self._target.work_list.place()
+        self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
         return spaces
 
-    def _is_sweep_due(self, reading: Reading) -> bool:
+    def _is_sweep_due(self, reading: Reading, account_id: str) -> bool:
         if reading.listed_at is None or reading.swept_at is None:
+            return True
+        if reading.account_id != account_id:
             return True
         return self._now() - reading.swept_at >= SWEEP_EVERY
 
@@ -200,14 +203,17 @@ class Sync:
         return replace(reading, listed_at=started)
 
     async def _look_at_hinted(self, listing: Listing, spaces: Sequence[OpenSpace]) -> None:
+        """Sweeps the spaces that hinted pages left or came to."""
         known = await self._target.nodes.known(self._plan.hinted)
-        shown = await self._source.still_shown(known)
-        keys = {one.space_id: one.space.key for one in spaces}
-        left = {known[page_id] for page_id in known if shown.get(page_id) != keys[known[page_id]]}
-        for one in spaces:
-            if one.space_id in left and await listing.sweep(one, lambda: self._count(listing)):
-                node_ids, size = await self._target.nodes.unseen(self._run_id, one.space_id)
-                await self._hide_in(one, node_ids, size)
+        shown = await self._source.still_shown(self._plan.hinted)
+        space_ids = {one.space.key: one.space_id for one in spaces}
+        stirred: set[int | None] = set()
+        for page_id in self._plan.hinted:
+            before, now = known.get(page_id), space_ids.get(shown.get(page_id, ""))
+            stirred |= {before, now} if before != now else set()
+        complete = await self._sweep(listing, [one for one in spaces if one.space_id in stirred])
+        for one in complete:
+            await self._hide_in(one, *await self._target.nodes.unseen(self._run_id, one.space_id))
 
     async def _look_at_all(
         self,
@@ -217,15 +223,26 @@ class Sync:
         account_id: str,
     ) -> Reading:
         started = self._now()
-        complete = [one for one in spaces if await listing.sweep(one, lambda: self._count(listing))]
-        was_read_as = reading.account_id
+        complete = await self._sweep(listing, spaces)
+        if any(one.is_new for one in spaces):
+            await self._target.nodes.analyze()
+        before = reading
         reading = await listing.items(reading, spaces, all_=self._plan.full)
-        if await self._hide(complete, was_read_as, account_id):
+        vanished = await self._vanished(spaces)
+        if await self._hide(complete, sum(vanished.values()), before.account_id, account_id):
             reading = replace(reading, account_id=account_id)
-            await self._leave_other_spaces(spaces)
+            await self._leave_other_spaces(spaces, vanished)
         await self._target.nodes.forget_failures()
-        self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
-        return replace(reading, swept_at=started) if len(complete) == len(spaces) else reading
+        await self._target.nodes.analyse()
+        if len(complete) == len(spaces):
+            return replace(reading, swept_at=started)
+        # Items of pages that were not seen were passed over: their news have to be read again.
+        is_complete = reading.swept_items_at != before.swept_items_at
+        return reading if is_complete else replace(reading, listed_at=before.listed_at)
+
+    async def _sweep(self, listing: Listing, spaces: Sequence[OpenSpace]) -> list[OpenSpace]:
+        """Those of the spaces whose sweep came to its end."""
+        return [one for one in spaces if await listing.sweep(one, lambda: self._count(listing))]
 
     def _count(self, listing: Listing) -> None:
         self.report.pages = listing.pages
@@ -233,13 +250,20 @@ class Sync:
         self._progress(self.report)
 
     async def _hide(
-        self, spaces: Sequence[OpenSpace], last_account: str | None, account_id: str
+        self,
+        spaces: Sequence[OpenSpace],
+        vanished: int,
+        last_account: str | None,
+        account_id: str,
     ) -> bool:
-        """Hides what complete sweeps did not see; False when that is doubted."""
+        """Hides what complete sweeps did not see; False when that is doubted.
+
+        So many pages more have vanished with their spaces.
+        """
         unseen = [
             (one, *await self._target.nodes.unseen(self._run_id, one.space_id)) for one in spaces
         ]
-        gone = sum(len(node_ids) for _, node_ids, _ in unseen)
+        gone = vanished + sum(len(node_ids) for _, node_ids, _ in unseen)
         if gone and not self._plan.full and last_account not in (None, account_id):
             self.report.problems.append(
                 f"The site was last read as account {last_account} and now as {account_id}, which "
@@ -257,14 +281,13 @@ class Sync:
             return False
         gone = await self._really_gone(one.space, node_ids)
         self.report.hidden += await self._target.store.tombstone(gone)
-        await self._target.nodes.forget(gone)
         await self._target.store.mark_swept(one.space_id)
         logger.info("space=%s known=%d gone=%d", one.space.key, known, len(gone))
         return True
 
     def _is_doubtful(self, space: Space, gone: int, before: int) -> bool:
         """Whether so much is missing from a sweep that it is no reason to hide pages."""
-        is_doubtful = gone > DOUBT_PAGES and gone > DOUBT_SHARE * before and not self._plan.full
+        is_doubtful = is_sudden(gone, before) and not self._plan.full
         if is_doubtful:
             self.report.problems.append(
                 f"{gone} of {before} pages of space {space.key} are missing from the listing; "
@@ -291,31 +314,37 @@ class Sync:
             )
         return gone
 
-    async def _leave_other_spaces(self, spaces: Sequence[OpenSpace]) -> None:
+    async def _vanished(self, spaces: Sequence[OpenSpace]) -> dict[str, int]:
+        """How many pages spaces had, by key, that are to be taken in but are not there any more."""
+        if self._is_partial:
+            return {}
+        sizes = await self._target.nodes.space_sizes()
+        keys = sizes.keys() - {one.space.key for one in spaces}
+        return {key: sizes[key] for key in keys if self._plan.space_filter.admits(key)}
+
+    async def _leave_other_spaces(
+        self, spaces: Sequence[OpenSpace], vanished: Mapping[str, int]
+    ) -> None:
         """Hides the pages of spaces that are not taken in any more, or are gone."""
         if self._is_partial:
             return
-        keys = {one.space.key for one in spaces}
-        sizes = await self._target.nodes.space_sizes()
-        vanished = {key for key in sizes.keys() - keys if self._plan.space_filter.admits(key)}
-        kept = await self._doubted(vanished, sizes)
+        kept = await self._doubted(vanished)
         if kept:
             self.report.problems.append(
                 f"The spaces {_some(sorted(kept))} are missing from the list of spaces; nothing of "
                 f"them was hidden. Check what the account may see; if they are really gone, run "
                 f"`confluence-mcp ingest --full`."
             )
-        left = sorted(keys | kept)
+        left = sorted({one.space.key for one in spaces} | kept)
         self.report.hidden += await self._target.store.tombstone_other_spaces(left)
-        await self._target.nodes.forget_other_spaces(left)
 
-    async def _doubted(self, vanished: set[str], sizes: Mapping[str, int]) -> set[str]:
+    async def _doubted(self, vanished: Mapping[str, int]) -> set[str]:
         """Those of the vanished spaces that are not believed to be gone."""
-        if self._plan.full:
+        if self._plan.full or not vanished:
             return set()
-        pages = sum(sizes[key] for key in vanished)
-        if pages > DOUBT_PAGES and pages > DOUBT_SHARE * sum(sizes.values()):
-            return vanished
+        sizes = await self._target.nodes.space_sizes()
+        if is_sudden(sum(vanished.values()), sum(sizes.values())):
+            return set(vanished)
         doubted: set[str] = set()
         for key in vanished:
             some = await self._target.nodes.some_of(key, LOOK_AGAIN)

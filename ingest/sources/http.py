@@ -80,6 +80,7 @@ class SiteClient:
     ) -> None:
         self._http = http
         self._base_url = base_url
+        self._home = httpx.URL(base_url)
         self._auth = auth
         self._pace = pace
         self._refusals = refusals or CLOUD_REFUSALS
@@ -193,7 +194,10 @@ class SiteClient:
 
     @asynccontextmanager
     async def _answer(self, request: Request) -> AsyncGenerator[httpx.Response]:
-        response = await self._send(request, httpx.URL(request.url))
+        url = httpx.URL(request.url)
+        if request.parameters:
+            url = url.copy_merge_params(request.parameters)
+        response = await self._send(request, url)
         try:
             for _ in range(request.redirects):
                 if not response.has_redirect_location:
@@ -207,8 +211,6 @@ class SiteClient:
             await response.aclose()
 
     async def _send(self, request: Request, url: httpx.URL) -> httpx.Response:
-        if request.parameters and url == httpx.URL(request.url):
-            url = url.copy_merge_params(request.parameters)
         headers = download.HEADERS if request.redirects else None
         built = self._http.build_request(request.method, url, json=request.json, headers=headers)
         auth = self._auth
@@ -218,7 +220,7 @@ class SiteClient:
         return await self._http.send(built, stream=True, auth=auth, follow_redirects=False)
 
     def _is_at_home(self, url: httpx.URL) -> bool:
-        return download.is_same_origin(httpx.URL(self._base_url), url)
+        return download.is_same_origin(self._home, url)
 
     def _heed_limits(self, response: httpx.Response, sent_at: float) -> None:
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or is_near_limit(response):
