@@ -51,9 +51,9 @@ class ItemNode:
 
 SAW = """
 INSERT INTO node (site_id, node_id, space_id, content_type, parent_id, title, url, version, state,
-                  position, labels, seen_run)
+                  position, labels, first_run, seen_run)
 SELECT %(site_id)s, node_id, %(space_id)s, content_type, parent_id, title, url, version, state,
-       position, labels, %(run_id)s
+       position, labels, %(run_id)s, %(run_id)s
 FROM jsonb_to_recordset(%(nodes)s) AS seen (
     node_id text, content_type text, parent_id text, title text, url text, version int, state text,
     position int, labels text[])
@@ -65,9 +65,9 @@ ON CONFLICT (site_id, node_id) DO UPDATE SET
 """
 SAW_ITEMS = """
 INSERT INTO node (site_id, node_id, space_id, content_type, parent_id, title, url, version, state,
-                  media_type, size, seen_run)
+                  media_type, size, first_run, seen_run)
 SELECT page.site_id, seen.node_id, page.space_id, seen.content_type, seen.parent_id, seen.title,
-       seen.url, seen.version, 'live', seen.media_type, seen.size, %(run_id)s
+       seen.url, seen.version, 'live', seen.media_type, seen.size, %(run_id)s, %(run_id)s
 FROM jsonb_to_recordset(%(nodes)s) AS seen (
     node_id text, content_type text, parent_id text, title text, url text, version int,
     media_type text, size bigint)
@@ -159,22 +159,35 @@ class Reading:
     """How far a site is known: as which account it was last read, and up to when.
 
     `listed_at` is the start of the last listing of any kind, `swept_at` that of the last sweep over
-    all spaces, `swept_items_at` of the last complete one of comments, attachments and labels.
+    all spaces, `swept_items_at` of the last complete one of comments, attachments and labels, by
+    the run `items_run`; whether of comments at all says `has_comments`.
     """
 
     account_id: str | None
     listed_at: datetime | None
     swept_at: datetime | None
     swept_items_at: datetime | None
+    items_run: int = 0
+    has_comments: bool = True
 
 
 READING = """
-SELECT account_id, listed_at, swept_at, swept_items_at FROM site WHERE id = %(site_id)s
+SELECT account_id, listed_at, swept_at, swept_items_at, items_run, has_comments
+FROM site WHERE id = %(site_id)s
 """
 RECORD_READING = """
 UPDATE site SET account_id = %(account_id)s, listed_at = %(listed_at)s,
-    swept_at = %(swept_at)s, swept_items_at = %(swept_items_at)s
+    swept_at = %(swept_at)s, swept_items_at = %(swept_items_at)s,
+    items_run = %(items_run)s, has_comments = %(has_comments)s
 WHERE id = %(site_id)s
+"""
+
+
+# What hangs on a page that came from out of sight is no news of any feed.
+HAS_NEWCOMERS = """
+SELECT EXISTS (
+    SELECT FROM node JOIN page ON page.site_id = node.site_id AND page.page_id = node.node_id
+    WHERE node.site_id = %(site_id)s AND first_run > %(items_run)s AND created_at < %(before)s)
 """
 
 
@@ -243,6 +256,13 @@ class Nodes:
     async def forget_unseen_items(self, run_id: int, space_ids: Collection[int]) -> None:
         """Forgets the comments and attachments that a complete listing did not show."""
         await self._execute(FORGET_UNSEEN_ITEMS, run_id=run_id, space_ids=list(space_ids))
+
+    async def has_newcomers(self, items_run: int, before: datetime) -> bool:
+        """Whether pages were first seen after a run, and are older than that."""
+        values = {"site_id": self._site_id, "items_run": items_run, "before": before}
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(HAS_NEWCOMERS, values)).fetchone()
+        return row is not None and row[0]
 
     async def forget_failures(self) -> None:
         """Forgets the failures of pages that are gone."""

@@ -12,11 +12,14 @@ from index.nodes import ITEM_KINDS, ItemNode
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """Versions of what makes text: of bodies and comments, of attachments read and passed over."""
+    """Versions of what makes text: of bodies and comments, and those that attachments may bear.
+
+    Of the latter, positive ones are of attachments that were read, of at most `largest` bytes.
+    """
 
     recipe: int
-    text_recipe: int
-    skip_recipe: int
+    attachment_recipes: list[int]
+    largest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,7 @@ class Work:
 
 
 # The pages of a site whose body, comments or attachments differ from what was seen. A page that
-# failed before waits until it is due, unless it has changed since. `text_recipe` made the
-# attachments that were read, `skip_recipe` stands for those that the settings leave out.
+# failed before waits until it is due, unless it has changed since.
 WORK = """
 SELECT page_id, space_id, space.key AS space_key, content_type, title, work.url, version, state,
        parent_id, position, labels, body, comments, comment_stamp, attachment_ids, attachments_gone
@@ -81,7 +83,8 @@ FROM (
           AND item.content_type = 'attachment'
           AND (%(anew)s OR attachment.page_ref IS NULL OR attachment.version <> item.version
                OR attachment.filename <> item.title OR page.title <> node.title
-               OR attachment.recipe NOT IN (%(text_recipe)s, %(skip_recipe)s))
+               OR attachment.recipe <> ALL(%(attachment_recipes)s::int[])
+               OR attachment.recipe > 0 AND item.size > %(largest)s)
     ) AS attachment_seen
     CROSS JOIN LATERAL (
         SELECT EXISTS (

@@ -17,6 +17,7 @@ from ingest.attachments.kinds import KINDS, kind_of
 from ingest.attachments.pdf import MISSING
 from ingest.attachments.reading import AttachmentReader
 from ingest.body.blocks import Block
+from ingest.sources.http import NotVisible
 from ingest.sources.source import ItemSummary, PageSummary, Source, SourceComment, SourcePage
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,15 @@ class AttachmentRules:
     largest: int = 25 * _MIB
 
     @property
-    def recipe(self) -> int:
+    def skip_recipe(self) -> int:
         """Stands for attachments that these rules leave out; other rules have another one."""
         rules = f"{TEXT_RECIPE} {_HAS_PDF} {self.largest} {' '.join(sorted(self.kinds))}"
         return -1 - zlib.crc32(rules.encode()) // 2
+
+    @property
+    def recipes(self) -> list[int]:
+        """What attachments bear that were read or left out by these rules."""
+        return [self.skip_recipe, *map(text_recipe, sorted(self.kinds))]
 
     def why_not(self, item: ItemNode) -> str | None:
         """Why an attachment is not read; None when it is."""
@@ -88,6 +94,11 @@ class AttachmentRules:
                 f"{self.largest / _MIB:.0f}"
             )
         return None
+
+
+def text_recipe(kind: str) -> int:
+    """What attachments of a kind bear that were read."""
+    return 100 * TEXT_RECIPE + KINDS.index(kind)
 
 
 class Fetcher:
@@ -144,26 +155,37 @@ class Fetcher:
     async def _attachment(self, item: ItemNode, problems: list[str]) -> AttachmentText:
         reason = self._rules.why_not(item)
         if reason is not None:
-            return _without_text(item, reason, self._rules.recipe)
+            return _without_text(item, reason, self._rules.skip_recipe)
         try:
             return await self._read(item)
         except AuthenticationError:
             raise
-        except SourceUnavailable as error:
-            problems.append(f"Its attachment {item.title} cannot be fetched. {error}")
-            return _without_text(item, f"it could not be fetched. {error}", UNREAD)
+        except (SourceUnavailable, NotVisible) as error:
+            # What an export lacks, it will lack for ever.
+            if self._source.is_whole_site:
+                problems.append(f"Its attachment {item.title} cannot be fetched. {error}")
+                return _without_text(item, f"it could not be fetched. {error}", UNREAD)
+            return _unfetched(item, error)
         except SourceError as error:
-            return _without_text(item, f"it could not be fetched. {error}", TEXT_RECIPE)
+            return _unfetched(item, error)
 
     async def _read(self, item: ItemNode) -> AttachmentText:
-        kind = kind_of(item.title, item.media_type) or ""
+        kind = _kind(item)
         with tempfile.TemporaryDirectory(prefix="confluence-mcp-") as folder:
             path = Path(folder) / "attachment"
             with path.open("wb") as file:
                 await self._source.download(_item_summary(item), file, self._rules.largest)
             text = await self._reader.read(path, kind)
-        attachment = _attachment(item, text.unreadable, TEXT_RECIPE)
+        attachment = _attachment(item, text.unreadable, text_recipe(kind))
         return AttachmentText(attachment, text.blocks)
+
+
+def _unfetched(item: ItemNode, error: SourceError) -> AttachmentText:
+    return _without_text(item, f"it could not be fetched. {error}", text_recipe(_kind(item)))
+
+
+def _kind(item: ItemNode) -> str:
+    return kind_of(item.title, item.media_type) or KINDS[0]
 
 
 def _without_text(item: ItemNode, reason: str, recipe: int) -> AttachmentText:

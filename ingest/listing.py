@@ -48,6 +48,7 @@ class Listing:
         self._source = source
         self._nodes = nodes
         self._run_id = run_id
+        self.has_comments = has_comments
         self._kinds = ITEM_KINDS if has_comments else ITEM_KINDS - {ChunkKind.COMMENT}
         self._now = now
         self.pages = 0
@@ -85,23 +86,46 @@ class Listing:
 
         How far the site is known now.
         """
-        last, since = reading.swept_items_at, reading.listed_at
-        is_due = last is None or since is None or self._now - last >= ITEMS_EVERY
-        has_new = any(one.is_new for one in spaces)
-        is_complete = all_ or is_due or has_new or not self._source.is_whole_site
-        if ChunkKind.COMMENT not in self._kinds:
+        since = reading.listed_at
+        is_complete = (
+            all_
+            or any(one.is_new for one in spaces)
+            or not self._source.is_whole_site
+            or await self._is_listing_due(reading)
+        )
+        if not self.has_comments:
             await self._nodes.forget_comments([one.space_id for one in spaces])
         try:
             if is_complete or since is None:
                 await self._all_items(spaces, is_believed=all_)
-                return replace(reading, listed_at=self._now, swept_items_at=self._now)
+                return replace(
+                    reading,
+                    listed_at=self._now,
+                    swept_items_at=self._now,
+                    items_run=self._run_id,
+                    has_comments=self.has_comments,
+                )
             await self.changed_items(since)
         except AuthenticationError:
             raise
         except SourceError as error:
-            await self._note("Comments and attachments cannot be listed, and are left.", error)
+            what = "Not all comments and attachments can be listed; the others stay as they were."
+            await self._note(what, error)
             return replace(reading, swept_items_at=None) if is_complete else reading
-        return replace(reading, listed_at=self._now)
+        return self.until_now(reading)
+
+    def until_now(self, reading: Reading) -> Reading:
+        """How far the site is known after its feeds were read."""
+        has_comments = self.has_comments and reading.has_comments
+        return replace(reading, listed_at=self._now, has_comments=has_comments)
+
+    async def _is_listing_due(self, reading: Reading) -> bool:
+        last = reading.swept_items_at
+        if last is None or self._now - last >= ITEMS_EVERY:
+            return True
+        if self.has_comments and not reading.has_comments:
+            return True
+        return await self._nodes.has_newcomers(reading.items_run, last - OVERLAP)
 
     async def changed_items(self, since: datetime) -> None:
         """Comments and attachments that changed since then."""

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from index.chunk_write import PageChangedMeanwhile
 from index.embeddings import Embedder, Vector
-from index.errors import AuthenticationError, SourceError, SourceUnavailable
+from index.errors import AuthenticationError, NotFound, SourceError, SourceUnavailable
 from index.language import clean
 from index.nodes import ItemNode, Nodes
 from index.page_write import PageUpdate
@@ -44,6 +45,8 @@ EMBEDDERS = WRITERS = 2
 UNANSWERED_IN_A_ROW, UNANSWERED_AT_ALL = 5, 64
 # What a page holds, not the database, is wrong.
 UNSTORABLE = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, UnicodeEncodeError)
+# Something else has written or purged the page meanwhile: the next run looks again.
+OVERTAKEN = (PageChangedMeanwhile, NotFound)
 
 UNREAD_COMMENTS = "unread"
 
@@ -191,7 +194,7 @@ class Pipeline:
             work = one.fetched.work
             try:
                 await self._write_page(one, embedded.vectors)
-            except UNSTORABLE as error:
+            except (*UNSTORABLE, *OVERTAKEN) as error:
                 logger.exception("page_id=%s cannot be stored", work.page_id)
                 await self._fail(work, error)
 

@@ -12,7 +12,7 @@ from index.nodes import Reading
 from index.records import Space
 from index.work import Recipes, Work
 from ingest.convert_page import RECIPE
-from ingest.fetch import TEXT_RECIPE, AttachmentRules
+from ingest.fetch import AttachmentRules
 from ingest.listing import Listing, OpenSpace, is_sudden
 from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
@@ -75,7 +75,7 @@ class Plan:
     @property
     def recipes(self) -> Recipes:
         """The versions of what makes text under this plan."""
-        return Recipes(RECIPE, TEXT_RECIPE, self.rules.recipe)
+        return Recipes(RECIPE, self.rules.recipes, self.rules.largest)
 
 
 class Sync:
@@ -196,11 +196,10 @@ class Sync:
         self, listing: Listing, spaces: Sequence[OpenSpace], reading: Reading
     ) -> Reading:
         since = reading.listed_at or self._now()
-        started = self._now()
         await listing.changed_pages(since, {one.space.key: one for one in spaces})
         await listing.changed_items(since)
         await self._look_at_hinted(listing, spaces)
-        return replace(reading, listed_at=started)
+        return listing.until_now(reading)
 
     async def _look_at_hinted(self, listing: Listing, spaces: Sequence[OpenSpace]) -> None:
         """Sweeps the spaces that hinted pages left or came to."""

@@ -10,13 +10,17 @@ CREATE TABLE site (
     account_id text,
     listed_at timestamptz,
     swept_at timestamptz,
-    swept_items_at timestamptz
+    swept_items_at timestamptz,
+    items_run bigint NOT NULL DEFAULT 0,
+    has_comments boolean NOT NULL DEFAULT true
 );
 COMMENT ON COLUMN site.account_id IS 'who the site was last read as';
 COMMENT ON COLUMN site.listed_at IS 'up to when changes are known: the start of the last listing';
 COMMENT ON COLUMN site.swept_at IS 'the start of the last sweep over all spaces';
 COMMENT ON COLUMN site.swept_items_at IS
     'the start of the last complete listing of comments, attachments and labels';
+COMMENT ON COLUMN site.items_run IS 'the run of that listing';
+COMMENT ON COLUMN site.has_comments IS 'whether that listing was also of comments';
 
 CREATE TABLE space (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -47,6 +51,7 @@ CREATE TABLE node (
     labels text[],
     media_type text,
     size bigint,
+    first_run bigint NOT NULL,
     seen_run bigint NOT NULL,
     PRIMARY KEY (site_id, node_id)
 ) WITH (fillfactor = 80);

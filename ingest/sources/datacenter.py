@@ -96,6 +96,7 @@ class DataCenterSource:
         self._contents = Contents(self._site, site_url)
         self._items = Items(self._site, site_url, self._contents)
         self._has_asked_version = False
+        self._space_keys: frozenset[str] = frozenset()
         self._requests = 0
         hooks = self._http.event_hooks
         self._http.event_hooks = {**hooks, "request": [*hooks["request"], self._count]}
@@ -162,6 +163,7 @@ class DataCenterSource:
             path = webui if webui.startswith("/") else f"/display/{quoted_key(space.key)}"
             found[space.key] = Space(space.key, space.name or space.key, self._site_url + path)
         await self.identity()
+        self._space_keys = frozenset(found)
         return list(found.values())
 
     async def sweep(self, space: Space) -> AsyncIterator[PageSummary]:
@@ -212,14 +214,25 @@ class DataCenterSource:
             yield nothing
 
     async def still_shown(self, page_ids: Collection[str]) -> Mapping[str, str]:
-        """Space keys by id of those that the site still shows."""
+        """Space keys by id of those that the site still shows.
+
+        Not of archived spaces, as those are not among `spaces` either.
+        """
         asked = frozenset(page_ids)
         jobs = (partial(self._contents.space_key, page_id) for page_id in asked)
         async with aclosing(in_parallel(jobs, self._pace.concurrency)) as answers:
             shown = {page_id: key async for page_id, key in answers if key is not None}
         if len(shown) < len(asked):
             await self.identity()
-        return shown
+        archived = {
+            key for key in set(shown.values()) - self._space_keys if await self._is_archived(key)
+        }
+        return {page_id: key for page_id, key in shown.items() if key not in archived}
+
+    async def _is_archived(self, space_key: str) -> bool:
+        parameters = {"spaceKey": space_key, "status": "archived"}
+        listing = by_start(self._site, "/rest/api/space", Listing[SpaceJson], parameters)
+        return space_key in [space.key async for space in listing]
 
     async def page(self, summary: PageSummary) -> SourcePage:
         """A page with its body."""

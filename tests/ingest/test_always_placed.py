@@ -9,7 +9,7 @@ from index.work import Recipes, WorkList
 
 pytestmark = pytest.mark.anyio
 
-RECIPES = Recipes(1, 1, -1)
+RECIPES = Recipes(1, [1], 1)
 SITE = "INSERT INTO site (url) VALUES ('https://wiki.example.com') RETURNING id"
 SPACE = """
 INSERT INTO space (site_id, key, name, url) SELECT id, 'ENG', 'ENG', 'u' FROM site RETURNING id
@@ -17,22 +17,22 @@ INSERT INTO space (site_id, key, name, url) SELECT id, 'ENG', 'ENG', 'u' FROM si
 # Of so many nodes each one lies below the one whose number is a `width` of its own.
 NODES = """
 INSERT INTO node (site_id, node_id, space_id, content_type, parent_id, title, url, version, state,
-                  seen_run)
+                  first_run, seen_run)
 SELECT site.id, n::text, space.id, 'page', CASE WHEN n >= %(width)s THEN (n / %(width)s)::text END,
-       'Title ' || n, 'u', 1, 'live', 1
+       'Title ' || n, 'u', 1, 'live', 1, 1
 FROM site, space, generate_series(1, %(count)s) AS n
 """
 CHAIN = """
 INSERT INTO node (site_id, node_id, space_id, content_type, parent_id, title, url, version, state,
-                  seen_run)
+                  first_run, seen_run)
 SELECT site.id, n::text, space.id, 'page', CASE WHEN n > 1 THEN (n - 1)::text END,
-       'Title ' || n, 'u', 1, 'live', 1
+       'Title ' || n, 'u', 1, 'live', 1, 1
 FROM site, space, generate_series(1, %(count)s) AS n
 """
 ITEMS = """
 INSERT INTO node (site_id, node_id, space_id, content_type, parent_id, title, url, version, state,
-                  seen_run)
-SELECT site_id, kind || node_id, space_id, kind, node_id, 'a.txt', 'u', 1, 'live', 1
+                  first_run, seen_run)
+SELECT site_id, kind || node_id, space_id, kind, node_id, 'a.txt', 'u', 1, 'live', 1, 1
 FROM node, unnest(ARRAY['comment', 'attachment']) AS kind WHERE node_id::int % 2 = 0
 """
 PAGES = """

@@ -104,9 +104,10 @@ async def interrupted(
     wiki.endpoint.embed = stall
     with command(wiki, folder).begin("ingest", *arguments) as process:
         assert await asyncio.to_thread(stall.reached.wait, 120)
-        async with asyncio.timeout(60):
-            while await count(wiki) < BATCH:  # the first batch is still being written
-                await asyncio.sleep(0.05)
+        for _ in range(1_200):  # the first batch is still being written
+            if await count(wiki) >= BATCH:
+                break
+            await asyncio.sleep(0.05)
         process.send_signal(number)
         _, log = await asyncio.to_thread(process.communicate, timeout=60)
     wiki.endpoint.embed = lambda texts: [word_vector(text) for text in texts]

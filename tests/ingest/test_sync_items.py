@@ -238,7 +238,7 @@ async def test_comments_that_are_switched_off_leave_and_come_back(wiki: ModelWik
     wiki.site.request_log.clear()
     await wiki.run(off)
     asked = sum(wiki.site.request_log.count(path) for path in ("*comments*", "*/child/comment"))
-    later(wiki)
+    wiki.site.clock.advance(timedelta(hours=1))
     await wiki.run()
 
     assert without == []
@@ -254,10 +254,17 @@ async def test_a_file_that_is_gone_is_named_and_costs_itself_only(wiki: ModelWik
     report = await wiki.run()
 
     ((filename, _, unreadable, markdown),) = await wiki.rows(ATTACHMENTS)
-    assert (report.succeeded, report.failed, report.unreadable) == (True, 0, 1)
+    assert (report.succeeded, report.failed, report.unreadable) == (True, 1, 1)
     assert (filename, markdown) == ("days.txt", "")
     assert "it could not be fetched" in unreadable
     assert (await wiki.run()).stored == 0
+
+    wiki.faults.clear()
+    await wiki.rows(RETRY_NOW)
+    await wiki.run()
+
+    assert await wiki.rows(FAILURES) == []
+    await is_right(wiki)
 
 
 async def test_a_file_that_cannot_be_had_now_is_tried_again_less_and_less(
@@ -302,6 +309,61 @@ async def test_files_that_the_rules_leave_out_are_read_once_the_rules_admit_them
     assert reasons[1] == "CONFLUENCE_ATTACHMENTS leaves out csv"
     assert again.stored == 0
     assert [row[2] for row in await wiki.rows(ATTACHMENTS)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [AttachmentRules(kinds=frozenset()), AttachmentRules(largest=5)],
+    ids=["no kinds", "small files"],
+)
+async def test_text_that_the_rules_no_longer_admit_leaves(
+    wiki: ModelWiki, rules: AttachmentRules
+) -> None:
+    page = wiki.site.add_page("HR", "Leave", "<p>Text.</p>")
+    wiki.site.attach(page.id, "a.txt", media_type="text/plain", data=b"Easter Monday")
+    await wiki.run()
+
+    await wiki.run(Plan(rules=rules))
+    ((_, _, reason, text),) = await wiki.rows(ATTACHMENTS)
+    again = await wiki.run(Plan(rules=rules))
+    await wiki.run()
+
+    assert text == ""
+    assert "CONFLUENCE_ATTACHMENT" in reason
+    assert again.stored == 0
+    await is_right(wiki)
+
+
+async def test_what_hangs_on_a_page_that_came_into_sight_is_listed_by_the_next_run(
+    wiki: ModelWiki,
+) -> None:
+    page = wiki.site.add_page("HR", "Leave", "<p>Text.</p>")
+    wiki.site.comment(page.id, "<p>Why?</p>")
+    wiki.site.attach(page.id, "a.txt", media_type="text/plain", data=b"Easter Monday")
+    wiki.site.hide(page.id)
+    wiki.site.clock.advance(timedelta(hours=1))
+    await wiki.run()
+    wiki.site.clock.advance(timedelta(hours=1))
+
+    wiki.site.reveal(page.id)
+    await wiki.run()
+    await wiki.run()
+    await is_right(wiki)
+    wiki.site.request_log.clear()
+    await wiki.run()
+
+    # A complete listing is not asked for again and again.
+    assert wiki.site.request_log.count("*sort=created-date*") == 0
+
+
+async def test_an_archived_space_leaves(wiki: ModelWiki) -> None:
+    await wiki.run()
+
+    wiki.site.archive_space("HR")
+    report = await wiki.run()
+
+    assert (report.problems, report.hidden) == ([], 3)
+    await is_right(wiki)
 
 
 async def test_many_files_that_are_missing_at_once_are_kept(wiki: ModelWiki) -> None:

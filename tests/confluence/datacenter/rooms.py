@@ -10,8 +10,9 @@ from tests.confluence.datacenter.payloads import person_payload, space_payload
 
 async def spaces(call: Call) -> JSONResponse:
     """Spaces that the caller may see; both current and archived ones unless told otherwise."""
-    status = call.text("status")
-    chosen = [space for space in list(call.site.spaces.values()) if status in (None, space.status)]
+    status, key = call.text("status"), call.text("spaceKey")
+    spaces = [space for space in list(call.site.spaces.values()) if status in (None, space.status)]
+    chosen = [space for space in spaces if key in (None, space.key)]
     return listed(call, chosen, lambda space: space_payload(call, space), is_shown=call.sees)
 
 
