@@ -107,6 +107,14 @@ FROM (
 WHERE body OR comments OR attachments_gone OR cardinality(attachment_ids) > 0
 ORDER BY page_id LIMIT %(limit)s
 """
+BODIES_DUE = """
+SELECT count(*) FROM node
+LEFT JOIN page ON page.site_id = node.site_id AND page.page_id = node.node_id
+WHERE node.site_id = %(site_id)s AND node.content_type <> ALL(%(item_kinds)s::text[])
+  AND node.space_id = ANY(%(space_ids)s::int[])
+  AND (%(anew)s OR page.page_ref IS NULL OR page.version <> node.version
+       OR page.recipe <> %(recipe)s)
+"""
 ITEMS = """
 SELECT node_id, content_type, parent_id, title, url, version, media_type, size FROM node
 WHERE site_id = %(site_id)s AND parent_id = ANY(%(page_ids)s::text[])
@@ -212,6 +220,21 @@ class WorkList:
         ):
             await cursor.execute(WORK, values)
             return await cursor.fetchall()
+
+    async def bodies_due(
+        self, recipes: Recipes, space_ids: Collection[int], *, anew: bool = False
+    ) -> int:
+        """How many bodies are to be fetched, about: enough to tell how long it will take."""
+        values = {
+            "site_id": self._site_id,
+            "item_kinds": ITEM_KINDS,
+            "space_ids": list(space_ids),
+            "anew": anew,
+            "recipe": recipes.recipe,
+        }
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(BODIES_DUE, values)).fetchone()
+        return row[0] if row else 0
 
     async def attachments(self, page_ids: Collection[str]) -> dict[str, list[ItemNode]]:
         """The attachments that the site shows, by page id."""

@@ -95,6 +95,7 @@ class Pipeline:
         self._fetcher = fetcher
         self._report = report
         self._progress = progress
+        self._begun = 0
         self._unanswered: list[tuple[Work, SourceError]] = []
         self._cut = Cut(min(CHUNK_TOKENS, embedder.passage_tokens), embedder.count_tokens)
 
@@ -114,7 +115,8 @@ class Pipeline:
     async def _due(self, works: AsyncGenerator[Sequence[Work]]) -> AsyncGenerator[_Due]:
         async with aclosing(works):
             async for batch in works:
-                self._report.due += len(batch)
+                self._begun += len(batch)
+                self._report.due = max(self._report.due, self._begun)
                 self._progress(self._report)
                 items = await self._target.work_list.attachments([one.page_id for one in batch])
                 for work in batch:

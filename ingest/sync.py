@@ -108,6 +108,9 @@ class Sync:
         started = time.monotonic()
         try:
             spaces = await self.look()
+            self.report.due = await self._target.work_list.bodies_due(
+                self._plan.recipes, [one.space_id for one in spaces], anew=self._plan.full
+            )
             await self._pipeline.take_in(self.work(spaces))
             if self._plan.hinted:  # what lies below a page that turned out to stand elsewhere
                 self.report.moved += await self._target.work_list.place()
