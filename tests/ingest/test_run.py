@@ -148,7 +148,8 @@ async def test_a_stopped_run_ends_cleanly_and_is_on_record(
     assert log.endswith("Stopped.\n")
     assert succeeded is False
     assert report["error"] == "stopped before the end"
-    assert report["stored"] == await count(wiki) == BATCH
+    # A page may be committed, and the run stopped before it has counted it.
+    assert BATCH - 1 <= report["stored"] <= await count(wiki) == BATCH
     assert await wiki.rows(HALF_WRITTEN) == []
     assert "stopped before the end" in (await read_status(wiki.database)).summary()
     assert (await wiki.run()).stored == PAGES - BATCH
