@@ -24,13 +24,13 @@ from index.search_statement import LEG, search_statement
 from index.settings import IndexSettings
 from index.store import forget_site
 from tests.index.generated_index import Connection, GeneratedIndex, Question, generate_index
-from tests.index.small_wiki import SITE, GivenVectors, SmallWiki, page
+from tests.index.small_wiki import SITE, GivenVectors, SmallWiki, page, with_body
 
 DIMENSION = 384
 QUESTIONS = 60
 PAGES, CHUNKS_OF_PAGE = 200, 5
 NOTHING: Mapping[str, object] = dict.fromkeys(
-    ["spaces", "labels", "content_types", "author", "ancestor", "updated_after"]
+    ["spaces", "labels", "content_types", "kinds", "author", "ancestor", "updated_after"]
 )
 CASES: Mapping[str, Mapping[str, object]] = {
     "whole index": {},
@@ -139,10 +139,10 @@ async def _writing(database: Database) -> None:
     space_id = await wiki.store.open_space(Space("ENG", "ENG", SITE))
     bodies = [" ".join(f"word{number}" for number in random.integers(9_999, size=120))] * 2
     print(f"\n{PAGES} pages of {CHUNKS_OF_PAGE} chunks")
-    for name, changed in (("new", CHUNKS_OF_PAGE), ("one chunk changed", 1), ("unchanged", 0)):
+    for name, first in (("new", "one"), ("one chunk changed", "two"), ("unchanged", "two")):
         works = [
             [
-                Chunk(at, (), "", f"{bodies[0]} {number} {at} {name if at < changed else ''}")
+                Chunk(at, (), "", f"{bodies[0]} {number} {at or first}")
                 for at in range(CHUNKS_OF_PAGE)
             ]
             for number in range(PAGES)
@@ -150,8 +150,8 @@ async def _writing(database: Database) -> None:
         vectors = [await wiki.vectors("Page", chunks) for chunks in works]
         started = time.perf_counter()
         for number, chunks in enumerate(works):
-            one = page(str(number))
-            await wiki.store.replace_page(space_id, one, chunks, vectors[number], recipe=1)
+            update = with_body(page(str(number)), *chunks)
+            await wiki.store.write(space_id, update, vectors[number], recipe=1)
         seconds = time.perf_counter() - started
         print(f"{name:30} {PAGES / seconds:7.0f} pages/s  {seconds / PAGES * 1000:7.1f} ms a page")
     started = time.perf_counter()
