@@ -52,19 +52,12 @@ class _EmbeddingJson(BaseModel):
     embedding: list[float]
 
 
-class _UsageJson(BaseModel):
-    """What the endpoint counted."""
-
-    total_tokens: int | None = None
-
-
 class _EmbeddingsJson(BaseModel):
     """The answer of an endpoint."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     data: list[_EmbeddingJson]
-    usage: _UsageJson | None = None
 
 
 # An ingest outlasts rate limits and slow local models; a reader does not wait.
@@ -93,7 +86,6 @@ class EndpointEmbedder:
         self._known = known_model(model)
         self._dimension = expected_dimension
         self._errors = EndpointErrors(model, base_url, api_key)
-        self._tokens_used = 0
         self._passage_client = for_passages.client(api_key, base_url)
         self._query_client = for_queries.client(api_key, base_url)
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
@@ -112,11 +104,6 @@ class EndpointEmbedder:
     def languages(self) -> frozenset[str] | None:
         """English alone for models known to be so; None otherwise."""
         return self._known.languages
-
-    @property
-    def tokens_used(self) -> int:
-        """Tokens that the endpoint has counted so far; 0 where it does not count."""
-        return self._tokens_used
 
     async def dimension(self) -> int:
         """The recorded size, or that of the first vector; asks the endpoint when there is none."""
@@ -174,8 +161,6 @@ class EndpointEmbedder:
             )
             answer = _EmbeddingsJson.model_validate_json(response.content)
             rows = _rows(answer, len(texts))
-            if answer.usage:
-                self._tokens_used += answer.usage.total_tokens or 0
         except openai.APIError as error:
             # Not `from error`: its text may repeat the key, and a traceback would show it.
             raise self._errors.explained(error) from None

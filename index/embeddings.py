@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +57,6 @@ class Embedder(Protocol):
 
     async def close(self) -> None:
         """Releases connections and threads."""
-        ...
-
-
-@runtime_checkable
-class Metered(Protocol):
-    """An embedder whose use is billed by the token."""
-
-    @property
-    def tokens_used(self) -> int:
-        """Tokens that the endpoint has counted so far."""
         ...
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from index.embedding_endpoint import EndpointEmbedder, Patience
-from index.embeddings import Embedder, Metered
+from index.embeddings import Embedder
 from index.errors import EmbeddingError, ModelMismatchError
 from tests.openai_endpoint import (
     Fault,
@@ -106,7 +106,6 @@ async def test_a_real_server_finds_the_passage_that_answers_in_another_language(
     assert query.shape == (384,) and query.dtype == np.float32
     assert float(np.linalg.norm(query)) == pytest.approx(1.0, abs=1e-5)
     assert all(query @ vectors[n] > query @ vectors[n + 1] for n in range(0, 40, 2))
-    assert opened.tokens_used > 200
 
 
 async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_answer_order(
@@ -220,7 +219,6 @@ async def test_a_server_that_counts_no_tokens_is_used_all_the_same(
         [vector] = await opened.embed_passages(["one"])
 
     np.testing.assert_allclose(vector, [0.6, 0.8], atol=1e-6)
-    assert opened.tokens_used == 0
 
 
 async def test_passing_faults_are_retried_and_nothing_is_lost(endpoint: OpenAIEndpoint) -> None:
@@ -232,7 +230,6 @@ async def test_passing_faults_are_retried_and_nothing_is_lost(endpoint: OpenAIEn
 
     assert len(vectors) == 2
     assert len(endpoint.requests) == 5
-    assert opened.tokens_used == 2
 
 
 async def test_a_reader_waits_for_two_retries_only(endpoint: OpenAIEndpoint) -> None:
@@ -393,10 +390,9 @@ async def test_queries_and_passages_get_the_prefixes_that_the_model_was_trained_
     assert sent_query.endswith(query) and sent_passage == passage
 
 
-async def test_it_is_an_embedder_that_counts_what_it_costs(endpoint: OpenAIEndpoint) -> None:
+async def test_it_describes_itself(endpoint: OpenAIEndpoint) -> None:
     async with embedder(endpoint.url) as opened:
         described: Embedder = opened
 
-    assert isinstance(described, Metered)
     assert described.model == "text-embedding-3-small"
     assert (described.passage_tokens, described.languages) == (8191, None)

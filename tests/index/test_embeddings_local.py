@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from index.bundled_file import BundledFile, verified
 from index.embedding_local import TOKENIZER, WEIGHTS, LocalEmbedder
-from index.embeddings import Embedder, Metered
+from index.embeddings import Embedder
 from index.errors import EmbeddingError
 
 pytestmark = pytest.mark.anyio
@@ -148,4 +148,3 @@ def test_it_describes_itself(local: LocalEmbedder) -> None:
     assert described.model == "local:all-MiniLM-L6-v2-int8"
     assert described.passage_tokens == 256
     assert described.languages == {"en"}
-    assert not isinstance(described, Metered)
