@@ -140,14 +140,13 @@ SELECT node_id FROM node JOIN space ON space.id = space_id
 WHERE node.site_id = %(site_id)s AND space.key = %(key)s AND content_type IN ('page', 'blogpost')
 LIMIT %(limit)s
 """
-ANALYZE = "ANALYZE node"
 IS_NEW = "SELECT swept_at IS NULL FROM space WHERE id = %(space_id)s"
 KNOWN = """
 SELECT node_id, space_id FROM node
 WHERE site_id = %(site_id)s AND node_id = ANY(%(node_ids)s::text[])
 """
 # Without what it knows of the tables, Postgres compares every page with every node.
-ANALYSE = "ANALYZE node, page, attachment"
+ANALYZE = "ANALYZE node, page, attachment"
 STAMP = """
 UPDATE page SET comment_stamp = %(stamp)s
 WHERE site_id = %(site_id)s AND page_id = %(page_id)s AND comment_stamp <> %(stamp)s
@@ -230,7 +229,7 @@ class Nodes:
         await self._execute(SET_LABELS, labels=Jsonb(rows))
 
     async def analyze(self) -> None:
-        """Tells the planner how the tree is, which it learns by itself only after a minute."""
+        """Tells the planner how much there is, which it learns by itself only after a minute."""
         await self._execute(ANALYZE)
 
     async def unseen(self, run_id: int, space_id: int) -> tuple[list[str], int]:
@@ -291,11 +290,6 @@ class Nodes:
         values = {"site_id": self._site_id, "node_ids": list(node_ids)}
         async with self._database.pool.connection() as connection:
             return {row[0]: row[1] async for row in await connection.execute(KNOWN, values)}
-
-    async def analyse(self) -> None:
-        """Lets Postgres see how much there is, after a sweep that may have brought much."""
-        async with self._database.pool.connection() as connection:
-            await connection.execute(ANALYSE)
 
     async def _execute(self, query: LiteralString, **values: object) -> None:
         values |= {"site_id": self._site_id, "item_kinds": ITEM_KINDS}

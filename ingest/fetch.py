@@ -110,7 +110,7 @@ class Fetcher:
         reader: AttachmentReader,
         rules: AttachmentRules,
         *,
-        has_comments: bool = True,
+        has_comments: bool,
     ) -> None:
         self._source = source
         self._reader = reader
@@ -185,7 +185,9 @@ def _unfetched(item: ItemNode, error: SourceError) -> AttachmentText:
 
 
 def _kind(item: ItemNode) -> str:
-    return kind_of(item.title, item.media_type) or KINDS[0]
+    kind = kind_of(item.title, item.media_type)
+    assert kind is not None  # the rules let no other file through
+    return kind
 
 
 def _without_text(item: ItemNode, reason: str, recipe: int) -> AttachmentText:

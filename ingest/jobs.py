@@ -117,7 +117,7 @@ class Jobs:
             target = await shared.target_for(model)
             run_id = await start_run(shared.database, target.store.site_id)
             report = Report(source.site_url)
-            fetcher = Fetcher(source, shared.reader, plan.rules)
+            fetcher = Fetcher(source, shared.reader, plan.rules, has_comments=plan.has_comments)
             pipeline = Pipeline(source, target, shared.embedder, fetcher, report)
             sync = Sync(source, target, pipeline, plan, report, run_id=run_id)
             spaces = await self._recorded(sync, run_id)
@@ -200,7 +200,9 @@ class Jobs:
             return
         async with shared.sources.of(batch.run_id) as of_run:
             report = Report(of_run.source.site_url)
-            fetcher = Fetcher(of_run.source, shared.reader, plan.rules)
+            fetcher = Fetcher(
+                of_run.source, shared.reader, plan.rules, has_comments=plan.has_comments
+            )
             pipeline = Pipeline(of_run.source, target, shared.embedder, fetcher, report)
             try:
                 await pipeline.take_in(_works(target, plan, batch))

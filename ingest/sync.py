@@ -235,7 +235,7 @@ class Sync:
             reading = replace(reading, account_id=account_id)
             await self._leave_other_spaces(spaces, vanished)
         await self._target.nodes.forget_failures()
-        await self._target.nodes.analyse()
+        await self._target.nodes.analyze()
         if len(complete) == len(spaces):
             return replace(reading, swept_at=started)
         # Items of pages that were not seen were passed over: their news have to be read again.

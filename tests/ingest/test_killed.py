@@ -14,12 +14,11 @@ from index.errors import DatabaseError, SourceError
 from index.settings import IndexSettings
 from index.store import forget_site
 from ingest.sources.source import Deployment
-from tests.command import Command
-from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.faults import before, connection_reset
 from tests.confluence.samples import filled_site
 from tests.conftest import Postgres
 from tests.ingest.model_wiki import ModelWiki, model_wiki
+from tests.ingest.wiki import command_line
 
 pytestmark = pytest.mark.anyio
 
@@ -46,23 +45,6 @@ async def wiki(index_settings: IndexSettings, database: Database) -> AsyncGenera
             site.attach(page_id, "a.txt", media_type="text/plain", data=b"Words of a file")
     async with model_wiki(site, Deployment.CLOUD, index_settings, database) as wiki:
         yield wiki
-
-
-def ingest(wiki: ModelWiki, folder: Path) -> Command:
-    """The command line, set up for the wiki."""
-    assert wiki.settings.postgres_url is not None
-    return Command(
-        folder,
-        {
-            "POSTGRES_URL": wiki.settings.postgres_url.get_secret_value(),
-            "CONFLUENCE_URL": wiki.scene.base_url,
-            "CONFLUENCE_USERNAME": EMAIL,
-            "CONFLUENCE_API_TOKEN": TOKEN,
-            "OPENAI_BASE_URL": wiki.endpoint.url,
-            "OPENAI_API_KEY": "test-key",
-            "EMBEDDING_MODEL": "words",
-        },
-    )
 
 
 async def is_right(wiki: ModelWiki) -> None:
@@ -95,7 +77,8 @@ async def test_a_process_that_is_killed_at_any_request_costs_no_page_twice(
 
 async def _killed(wiki: ModelWiki, folder: Path, after: int) -> None:
     """An ingest that is killed when it makes a request; those before it are answered."""
-    with ingest(wiki, folder).begin("ingest") as process:
+    command = command_line(wiki.settings, wiki.scene.base_url, wiki.endpoint, folder)
+    with command.begin("ingest") as process:
         wiki.faults.add(before(process.kill), after=after)
         await asyncio.to_thread(process.communicate, timeout=120)
     wiki.faults.clear()

@@ -27,7 +27,6 @@ from ingest.pipeline import BATCH
 from ingest.settings import SAMPLE_SITE, UNNAMED_SITE
 from ingest.sources.cloud import CloudSource
 from ingest.sources.export import ExportSource
-from tests.command import Command
 from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.samples import filled_site
 from tests.ingest import exports
@@ -73,23 +72,6 @@ class Stall:
         return [word_vector(text) for text in texts]
 
 
-def command(wiki: Wiki, folder: Path) -> Command:
-    """The command line, set up for the wiki."""
-    assert wiki.settings.postgres_url is not None
-    return Command(
-        folder,
-        {
-            "POSTGRES_URL": wiki.settings.postgres_url.get_secret_value(),
-            "CONFLUENCE_URL": wiki.scene.base_url,
-            "CONFLUENCE_USERNAME": EMAIL,
-            "CONFLUENCE_API_TOKEN": TOKEN,
-            "OPENAI_BASE_URL": wiki.endpoint.url,
-            "OPENAI_API_KEY": "test-key",
-            "EMBEDDING_MODEL": "words",
-        },
-    )
-
-
 async def count(wiki: Wiki) -> int:
     """How many pages readers see."""
     return (await wiki.rows(STORED))[0][0]
@@ -102,7 +84,7 @@ async def interrupted(
     # The first request asks for the dimension, the second embeds the first batch.
     stall = Stall(after=2)
     wiki.endpoint.embed = stall
-    with command(wiki, folder).begin("ingest", *arguments) as process:
+    with wiki.command(folder).begin("ingest", *arguments) as process:
         assert await asyncio.to_thread(stall.reached.wait, 120)
         for _ in range(1_200):  # the first batch is still being written
             if await count(wiki) >= BATCH:
@@ -156,7 +138,7 @@ async def test_a_stopped_run_ends_cleanly_and_is_on_record(
 
 
 async def test_a_schedule_that_waits_for_its_time_stops_at_once(wiki: Wiki, tmp_path: Path) -> None:
-    with command(wiki, tmp_path).begin("ingest", "--every", "1h") as process:
+    with wiki.command(tmp_path).begin("ingest", "--every", "1h") as process:
         assert process.stderr is not None
         log = ""
         while "next_run=" not in log:
@@ -174,10 +156,10 @@ async def test_a_schedule_that_waits_for_its_time_stops_at_once(wiki: Wiki, tmp_
 async def test_of_two_runs_at_once_the_second_is_refused(wiki: Wiki, tmp_path: Path) -> None:
     stall = Stall(after=2)
     wiki.endpoint.embed = stall
-    with command(wiki, tmp_path).begin("ingest") as first:
+    with wiki.command(tmp_path).begin("ingest") as first:
         assert await asyncio.to_thread(stall.reached.wait, 120)
-        second = await asyncio.to_thread(command(wiki, tmp_path).run, "ingest")
-        status = await asyncio.to_thread(command(wiki, tmp_path).run, "status")
+        second = await asyncio.to_thread(wiki.command(tmp_path).run, "ingest")
+        status = await asyncio.to_thread(wiki.command(tmp_path).run, "status")
         assert first.poll() is None
 
     assert second.returncode == 1

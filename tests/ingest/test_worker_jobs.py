@@ -49,6 +49,8 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'confluence-mcp worker'
 """
 PAGES = "SELECT count(*) FROM page"
+COMMENTS = "SELECT page_id FROM comment JOIN page USING (page_ref)"
+TITLE = "SELECT title FROM page WHERE page_id = %(id)s"
 STATES = "SELECT state FROM page WHERE page_id = %(id)s"
 # Runs, and the seconds from the first to the last.
 TICKS = """
@@ -65,22 +67,26 @@ async def wiki(index_settings: IndexSettings, database: Database) -> AsyncGenera
         yield wiki
 
 
-def settings_of(wiki: Wiki) -> IngestSettings:
+def settings_of(wiki: Wiki, *, comments: bool = True) -> IngestSettings:
     """What a worker is set to."""
     own = {
         "confluence_url": wiki.scene.base_url,
         "confluence_username": EMAIL,
         "confluence_api_token": SecretStr(TOKEN),
+        "confluence_comments": comments,
     }
     return IngestSettings.model_validate(wiki.settings.model_dump() | own)
 
 
 @asynccontextmanager
-async def working(wiki: Wiki, every: str = "1h") -> AsyncGenerator[asyncio.Task[None]]:
+async def working(
+    wiki: Wiki, every: str = "1h", *, comments: bool = True
+) -> AsyncGenerator[asyncio.Task[None]]:
     """A worker of this process, stopped at the end."""
 
     async def run() -> None:
-        await work(settings_of(wiki), EveryTicks(Every(every)), concurrency=2)
+        settings = settings_of(wiki, comments=comments)
+        await work(settings, EveryTicks(Every(every)), concurrency=2)
 
     task = asyncio.create_task(run())
     try:
@@ -137,6 +143,23 @@ async def test_a_database_that_breaks_all_connections_costs_nothing_but_time(
     assert report.stored == 0
     assert await held(database) == left
     assert await rows(database, PAGES) == [(30,)]
+
+
+async def test_a_worker_without_comments_takes_none_in(wiki: Wiki, database: Database) -> None:
+    page_id = next(iter(wiki.site.contents))
+    wiki.site.comment(page_id, "<p>Why so early?</p>")
+    await wiki.run()
+    wiki.site.rename(page_id, "Renamed")
+    before = await rows(database, COMMENTS)
+
+    async def is_renamed() -> bool:
+        return (await rows(database, TITLE, id=page_id))[0][0] == "Renamed"
+
+    async with working(wiki, comments=False):
+        await until(is_renamed)
+
+    assert before == [(page_id,)]
+    assert await rows(database, COMMENTS) == []
 
 
 async def test_jobs_of_a_dead_worker_go_to_others(shared: Shared) -> None:

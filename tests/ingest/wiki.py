@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import LiteralString
 
 from psycopg.rows import TupleRow
@@ -23,6 +24,8 @@ from ingest.schedule import utc_now
 from ingest.settings import IngestSettings
 from ingest.sources.source import Source
 from ingest.sync import Plan
+from tests.command import Command
+from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.faults import Faults
 from tests.confluence.site import Site
 from tests.ingest.cloud_sites import Scene, scene
@@ -83,6 +86,10 @@ class Wiki:
                 now=lambda: self.site.clock.now,
             )
 
+    def command(self, folder: Path) -> Command:
+        """The command line, set up for the wiki."""
+        return command_line(self.settings, self.scene.base_url, self.endpoint, folder)
+
     def embedded_texts(self) -> list[str]:
         """The passages that were sent to the endpoint so far; forgets them."""
         texts = [
@@ -129,6 +136,25 @@ class Wiki:
             for embedder in embedders:
                 await embedder.close()
         return [hit.page.title for hit in result.hits]
+
+
+def command_line(
+    settings: IndexSettings, base_url: str, endpoint: OpenAIEndpoint, folder: Path
+) -> Command:
+    """The command line, set up for a Cloud site and an index."""
+    assert settings.postgres_url is not None
+    return Command(
+        folder,
+        {
+            "POSTGRES_URL": settings.postgres_url.get_secret_value(),
+            "CONFLUENCE_URL": base_url,
+            "CONFLUENCE_USERNAME": EMAIL,
+            "CONFLUENCE_API_TOKEN": TOKEN,
+            "OPENAI_BASE_URL": endpoint.url,
+            "OPENAI_API_KEY": "test-key",
+            "EMBEDDING_MODEL": "words",
+        },
+    )
 
 
 async def take_in(
