@@ -18,6 +18,7 @@ import numpy as np
 from pgvector import HalfVector
 from psycopg import sql
 
+from index.access import CRAWLER, read_as
 from index.database import Database
 from index.records import Chunk, Space
 from index.search_statement import LEG, search_statement
@@ -84,7 +85,7 @@ async def _measure(database: Database, index: GeneratedIndex) -> None:
     }
     questions = [index.question(seed) for seed in range(QUESTIONS)]
     statement = search_statement(model)
-    async with database.pool.connection() as connection:
+    async with read_as(database, CRAWLER) as connection:
         vectors = await _times(connection, BARE_VECTORS.format(**names), questions)
         words = await _times(connection, BARE_WORDS.format(**names), questions)
         bare = np.median(vectors) + np.median(words)

@@ -23,8 +23,7 @@ Item = tuple[str, str]  # what a chunk is of: its kind, and the id of the thread
 OWN_LANGUAGE_FROM = 25
 
 STORED_CHUNKS = """
-SELECT chunk_id, kind, item_id, chunk.position, heading_path, anchor, chunk.url, text_hash,
-       (SELECT space_id FROM chunk_term WHERE chunk_term.chunk_id = chunk.chunk_id)
+SELECT chunk_id, kind, item_id, chunk.position, heading_path, anchor, chunk.url, text_hash
 FROM chunk JOIN page USING (page_ref) WHERE site_id = %(site_id)s AND page_id = %(page_id)s
 ORDER BY chunk.position
 """
@@ -43,10 +42,6 @@ FROM jsonb_to_recordset(%(chunks)s) AS placed (
     chunk_id bigint, position int, heading_path text[], anchor text, url text, body text)
 WHERE chunk.chunk_id = placed.chunk_id
 """
-MOVE_CHUNKS = sql.SQL("""
-WITH moved AS (UPDATE chunk_term SET space_id = %(space_id)s WHERE page_ref = %(page_ref)s)
-UPDATE {bits} SET space_id = %(space_id)s WHERE page_ref = %(page_ref)s
-""")
 ADD_CHUNKS = sql.SQL("""
 WITH given AS MATERIALIZED (
     SELECT * FROM ROWS FROM (
@@ -70,17 +65,16 @@ numbered AS MATERIALIZED (
     FROM added JOIN given USING (kind, item_id, position)
 ),
 worded AS (
-    INSERT INTO chunk_term (chunk_id, page_ref, space_id, kind, term_ids, weights)
-    SELECT chunk_id, %(page_ref)s, %(space_id)s, kind, term_ids, weights FROM numbered
+    INSERT INTO chunk_term (chunk_id, page_ref, kind, term_ids, weights)
+    SELECT chunk_id, %(page_ref)s, kind, term_ids, weights FROM numbered
 ),
 embedded AS (
     INSERT INTO {vectors} (chunk_id, page_ref, kind, embedding)
     SELECT chunk_id, %(page_ref)s, kind, embedding FROM numbered
 ),
 quantised AS (
-    INSERT INTO {bits} (chunk_id, page_ref, space_id, kind, bits)
-    SELECT chunk_id, %(page_ref)s, %(space_id)s, kind,
-           binary_quantize(embedding)::bit({dimension})
+    INSERT INTO {bits} (chunk_id, page_ref, kind, bits)
+    SELECT chunk_id, %(page_ref)s, kind, binary_quantize(embedding)::bit({dimension})
     FROM numbered
 ),
 read_by AS (
@@ -108,7 +102,6 @@ class StoredChunk:
     anchor: str
     url: str
     text_hash: bytes
-    space_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +148,11 @@ class ChunkWrite:
         self,
         connection: AsyncConnection[TupleRow],
         model: EmbeddingModel,
-        *,
         page_ref: int,
-        space_id: int,
     ) -> None:
         self._connection = connection
         self._model = model
-        self._place: dict[str, object] = {"page_ref": page_ref, "space_id": space_id}
+        self._page_ref = page_ref
 
     async def forget(self, chunk_ids: Collection[int]) -> None:
         """Takes chunks out."""
@@ -173,11 +164,6 @@ class ChunkWrite:
         rows = [_row(chunk) | {"chunk_id": chunk_id} for chunk_id, chunk in placed.items()]
         if rows:
             await self._connection.execute(PLACE_CHUNKS, {"chunks": Jsonb(rows)})
-
-    async def move(self) -> None:
-        """Follows the page into another space."""
-        move = MOVE_CHUNKS.format(bits=self._model.bits)
-        await self._connection.execute(move, self._place)
 
     async def add(
         self,
@@ -197,7 +183,8 @@ class ChunkWrite:
             _row(chunk) | {"text_hash": text_hash.hex(), "term_ids": sorted(terms)}
             for (text_hash, chunk), terms in zip(new, counts, strict=True)
         ]
-        values = self._place | {
+        values = {
+            "page_ref": self._page_ref,
             "chunks": Jsonb(rows),
             "weights": [bm25_weights(terms) for terms in counts],
             "embeddings": [HalfVector(vectors[text_hash]) for text_hash, _ in new],

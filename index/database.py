@@ -30,6 +30,11 @@ _SESSION: Mapping[str, str] = {
     "work_mem": "64MB",
 }
 _KEEPALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+# The role that reads for askers, where it exists and may be taken.
+_AS_READER = """
+SELECT set_config('role', rolname, false) FROM pg_roles
+WHERE rolname = 'confluence_mcp_reader' AND pg_has_role(rolname, 'MEMBER')
+"""
 _SET = """
 SELECT set_config(name, value, false)
   FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
@@ -64,6 +69,8 @@ class Database:
         application_name: str,
         migrate: bool = True,
         read_only: bool = False,
+        for_askers: bool = False,
+        access_max_age_s: float | None = None,
         statement_timeout_s: float = 0,
         max_connections: int = 8,
     ) -> AsyncGenerator[Self]:
@@ -71,17 +78,30 @@ class Database:
 
         `migrate` makes or updates the schema where needed, also for a reader; a current schema
         needs no such right. `read_only` is for readers: rights to write are not asked for, and
-        sessions refuse to write. A `statement_timeout_s` of 0 sets no limit. Raises
+        sessions refuse to write. One that is open `for_askers` only reads, and pages only through
+        the views that show each asker what is theirs, where the database has the role for that;
+        who may read what is believed for `access_max_age_s`. A `statement_timeout_s` of 0 sets no
+        limit. Raises
         DatabaseError or ConfigurationError of two lines: what is wrong, and what to do.
         """
         session = {**_SESSION, "statement_timeout": f"{round(statement_timeout_s * 1000)}ms"}
-        if read_only:
+        if access_max_age_s is not None:
+            session["confluence_mcp.access_max_age"] = f"{round(access_max_age_s)}s"
+        if read_only or for_askers:
             session["default_transaction_read_only"] = "on"
         async with _source(settings) as source:
             async with await connect(await source()) as connection:
-                await prepare(connection, migrate=migrate, read_only=read_only)
+                await prepare(
+                    connection, migrate=migrate, read_only=read_only, for_askers=for_askers
+                )
             conninfo = _named(source, application_name)
-            pool = _pool(conninfo, session, name=application_name, size=max_connections)
+            pool = _pool(
+                conninfo,
+                session,
+                name=application_name,
+                size=max_connections,
+                as_reader=for_askers,
+            )
             async with pool:
                 yield cls(pool, conninfo)
 
@@ -118,10 +138,14 @@ def _named(source: Conninfo, application_name: str) -> Conninfo:
     return conninfo
 
 
-def _pool(conninfo: Conninfo, session: Mapping[str, str], *, name: str, size: int) -> Pool:
+def _pool(
+    conninfo: Conninfo, session: Mapping[str, str], *, name: str, size: int, as_reader: bool
+) -> Pool:
     async def configure(connection: psycopg.AsyncConnection) -> None:
         await register_vector_async(connection)
         await connection.execute(_SET, {"names": list(session), "values": list(session.values())})
+        if as_reader:
+            await connection.execute(_AS_READER)
         await connection.commit()
 
     return AsyncConnectionPool(

@@ -31,8 +31,10 @@ SELECT current_setting('server_version_num')::int AS server,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
        to_regtype('vector') IS NOT NULL AS sees_pgvector
 """
+_GRANT_TO_READER = "SELECT grant_to_reader()"
 _GRANTS = """
 SELECT coalesce(bool_and(has_table_privilege(oid, 'SELECT')), true) AS may_read,
+       coalesce(has_table_privilege(to_regclass('shown_page'), 'SELECT'), false) AS may_show,
        coalesce(bool_and(has_table_privilege(oid, 'INSERT')
                          AND has_table_privilege(oid, 'UPDATE')
                          AND has_table_privilege(oid, 'DELETE')), true) AS may_write,
@@ -72,12 +74,21 @@ class _About:
 @dataclass(frozen=True, slots=True)
 class _Grants:
     may_read: bool
+    may_show: bool
     may_write: bool
     is_read_only: bool
 
 
-async def prepare(connection: psycopg.AsyncConnection, *, migrate: bool, read_only: bool) -> None:
-    """Makes sure that the index can be read, and written unless `read_only`.
+async def prepare(
+    connection: psycopg.AsyncConnection,
+    *,
+    migrate: bool,
+    read_only: bool = False,
+    for_askers: bool = False,
+) -> None:
+    """Makes sure that the index can be read, and written unless `read_only` or `for_askers`.
+
+    For askers it is enough that the views can be read which show each what is theirs.
 
     With `migrate` the extension and the schema are made or brought up to date where needed.
     Raises DatabaseError with what is missing and the command that mends it.
@@ -85,13 +96,18 @@ async def prepare(connection: psycopg.AsyncConnection, *, migrate: bool, read_on
     try:
         _check_encoding(connection.info)
         about = await _about(connection)
-        _check_server(about, read_only=read_only)
+        _check_server(about, read_only=read_only or for_askers)
         if about.pgvector is None:
             await _make_extension(connection, about, may_make=migrate)
             about = await _about(connection)
         _check_pgvector(about)
         await _check_schema(connection, about, may_migrate=migrate)
+        if for_askers:
+            await _check_views(connection, about)
+            return
         await _check_grants(connection, about, read_only=read_only)
+        if not read_only:
+            await connection.execute(_GRANT_TO_READER)
     except psycopg.Error as error:
         raise problem(
             f"Postgres failed while the index was opened: {first_line(error)}.",
@@ -195,6 +211,17 @@ async def _check_schema(
         f"{missing[0].name}: {reason}.",
         f"Run `confluence-mcp ingest` once as the user that owns the database{advice}",
     )
+
+
+async def _check_views(connection: psycopg.AsyncConnection, about: _About) -> None:
+    async with connection.cursor(row_factory=class_row(_Grants)) as cursor:
+        grants = (await (await cursor.execute(_GRANTS)).fetchall())[0]
+    if not grants.may_show:
+        raise problem(
+            f"The user {about.user_name} may not read the index in the database "
+            f"{about.database} for those who ask.",
+            f"Have its owner run: GRANT confluence_mcp_reader TO {about.user};",
+        )
 
 
 async def _check_grants(

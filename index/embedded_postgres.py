@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "confluence_mcp"
 SUPERUSER = "postgres"
+READER = "confluence_mcp_reader"  # what the migrations call it
 
 _START_S = 60
 _POLL_S = 0.02
@@ -124,6 +125,10 @@ async def _make_owned_database(connection: psycopg.AsyncConnection) -> None:
     parameters, name = {"name": DATABASE}, sql.Identifier(DATABASE)
     if not (await connection.execute(_FIND_ROLE, parameters)).rowcount:
         await connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+    reader = sql.Identifier(READER)
+    if not (await connection.execute(_FIND_ROLE, {"name": READER})).rowcount:
+        await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(reader))
+        await connection.execute(sql.SQL("GRANT {} TO {}").format(reader, name))
     if not (await connection.execute(_FIND_DATABASE, parameters)).rowcount:
         await connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
 

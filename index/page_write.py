@@ -16,18 +16,22 @@ from index.language import clean
 from index.models import EmbeddingModel
 from index.records import Attachment, Chunk, ChunkKind, Comment, Heading, Page, Unreadable
 
+# Places of pages and who may read them are brought in line all at once: what is written meanwhile
+# waits, and then follows what is known by then.
+LOCK_PLACES = "SELECT pg_advisory_xact_lock_shared(hashtextextended('confluence-mcp places', 0))"
 # Its lock on the row makes a second writer of the same page wait, and then see what was written.
 UPSERT_PAGE = """
 INSERT INTO page (
     site_id, space_id, page_id, content_type, state, title, url, version, ancestors, position,
     labels, author, created_at, updated_at, language, markdown, outline, unreadable, recipe,
-    chunk_count, comment_chunks, attachment_chunks, hidden_at
+    chunk_count, comment_chunks, attachment_chunks, hidden_at, audience_id
 ) VALUES (
     %(site_id)s, %(space_id)s, %(page_id)s, %(content_type)s, %(state)s, %(title)s, %(url)s,
     %(version)s, %(ancestors)s, %(position)s, %(labels)s, %(author)s, %(created_at)s,
     %(updated_at)s, %(language)s, %(markdown)s, %(outline)s, %(unreadable)s, %(recipe)s,
     %(chunk_count)s, %(comment_chunks)s, %(attachment_chunks)s,
-    CASE WHEN %(state)s = 'tombstoned' THEN now() END
+    CASE WHEN %(state)s = 'tombstoned' THEN now() END,
+    node_audience(%(site_id)s, %(page_id)s)
 )
 ON CONFLICT (site_id, page_id) DO UPDATE SET
     space_id = excluded.space_id, content_type = excluded.content_type, state = excluded.state,
@@ -36,12 +40,13 @@ ON CONFLICT (site_id, page_id) DO UPDATE SET
     author = excluded.author, created_at = excluded.created_at, updated_at = excluded.updated_at,
     language = excluded.language, markdown = excluded.markdown, outline = excluded.outline,
     unreadable = excluded.unreadable, recipe = excluded.recipe, stored_at = now(),
+    audience_id = excluded.audience_id,
     hidden_at = CASE WHEN excluded.state = 'tombstoned'
                 THEN coalesce(page.hidden_at, excluded.hidden_at) END
-RETURNING page_ref, space_id, language, chunk_count, comment_chunks, attachment_chunks
+RETURNING page_ref, language, chunk_count, comment_chunks, attachment_chunks
 """
 LOCK_PAGE = """
-SELECT page_ref, space_id, language, chunk_count, comment_chunks, attachment_chunks FROM page
+SELECT page_ref, language, chunk_count, comment_chunks, attachment_chunks FROM page
 WHERE site_id = %(site_id)s AND page_id = %(page_id)s FOR NO KEY UPDATE
 """
 COUNT_CHUNKS = """
@@ -142,7 +147,6 @@ class PageUpdate:
 @dataclass(frozen=True, slots=True)
 class _Row:
     page_ref: int
-    space_id: int
     language: str
     chunk_count: int
     comment_chunks: int
@@ -194,6 +198,7 @@ class PageWrite:
             return await cursor.execute(LOCK_PAGE, key)
         facts = _page_row(update.page) | _counts(update.chunks)
         facts |= {"space_id": self._space_id, "recipe": recipe}
+        await self._connection.execute(LOCK_PLACES)
         return await cursor.execute(UPSERT_PAGE, facts | key)
 
     async def _write_chunks(
@@ -205,16 +210,12 @@ class PageWrite:
     ) -> None:
         old = [chunk for chunk in stored if update.replaces(chunk.kind, chunk.item_id)]
         changes = compare(old, update.title, update.chunks)
-        write = ChunkWrite(
-            self._connection, self._model, page_ref=row.page_ref, space_id=row.space_id
-        )
+        write = ChunkWrite(self._connection, self._model, row.page_ref)
         await write.forget(changes.gone)
         await write.place(changes.placed)
         if changes.new:
             configurations = configurations_of(update.chunks, row.language)
             await write.add(update.title, changes.new, vectors, configurations)
-        if any(chunk.space_id != row.space_id for chunk in stored):
-            await write.move()
         rest = [chunk for chunk in stored if not update.replaces(chunk.kind, chunk.item_id)]
         counted = asdict(row) | _counts([*rest, *update.chunks])
         if counted != asdict(row):

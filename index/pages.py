@@ -1,7 +1,7 @@
 """Reading whole pages: by id, by title, with their place in the tree."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString, TypedDict, TypeVar
@@ -11,6 +11,7 @@ import psycopg_pool
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
+from index.access import Asker, read_as
 from index.database import Database
 from index.errors import NotFound
 from index.language import clean
@@ -23,60 +24,48 @@ PAGE = """
 SELECT page_ref, page.site_id, page_id, title, page.url, space.key AS space_key, content_type,
        version, state, author, updated_at, labels, created_at, markdown, outline, unreadable,
        ancestors
-FROM page JOIN space ON space.id = space_id
-WHERE state <> 'tombstoned' AND page_id = %(page_id)s
+FROM shown_page AS page JOIN open_space AS space USING (space_id)
+WHERE page_id = %(page_id)s
 ORDER BY updated_at DESC LIMIT 1
 """
-# What cannot be read is known from the sweeps alone. Hidden pages are shown by neither table.
 ANCESTORS = """
-SELECT a.page_id, coalesce(node.title, page.title) AS title, coalesce(node.url, page.url) AS url,
-       coalesce(node.content_type, page.content_type) AS content_type
+SELECT a.page_id, title, url, content_type
 FROM unnest(%(ancestors)s::text[]) WITH ORDINALITY AS a (page_id, depth)
-LEFT JOIN page ON page.site_id = %(site_id)s AND page.page_id = a.page_id
-LEFT JOIN node ON node.site_id = %(site_id)s AND node.node_id = a.page_id
-WHERE (page.page_ref IS NOT NULL OR node.node_id IS NOT NULL)
-  AND page.state IS DISTINCT FROM 'tombstoned'
+JOIN shown_page AS page ON page.site_id = %(site_id)s AND page.page_id = a.page_id
 ORDER BY depth
 """
 CHILDREN = """
-SELECT page_id, title, url, content_type FROM (
-    SELECT page_id, title, url, content_type, position FROM page
-    WHERE site_id = %(site_id)s AND state <> 'tombstoned' AND ancestors @> ARRAY[%(page_id)s]
-      AND ancestors[cardinality(ancestors)] = %(page_id)s
-    UNION ALL
-    SELECT node_id, title, url, content_type, position FROM node
-    WHERE site_id = %(site_id)s AND parent_id = %(page_id)s
-      AND content_type IN ('folder', 'whiteboard', 'database', 'embed')
-      AND NOT EXISTS (
-          SELECT FROM page WHERE page.site_id = node.site_id AND page.page_id = node.node_id)
-) AS child
+SELECT page_id, title, url, content_type FROM shown_page
+WHERE site_id = %(site_id)s AND ancestors @> ARRAY[%(page_id)s]
+  AND ancestors[cardinality(ancestors)] = %(page_id)s
 ORDER BY position NULLS LAST, lower(title), page_id LIMIT 200
 """
 # Ids are numbers: the shorter one is the older one.
 COMMENTS = """
 SELECT comment_id, parent_id, selection, resolution, author, created_at, version, url, markdown
-FROM comment WHERE page_ref = %(page_ref)s
+FROM shown_comment WHERE page_ref = %(page_ref)s
 ORDER BY created_at NULLS LAST, length(comment_id), comment_id
 """
 ATTACHMENTS = """
 SELECT attachment_id, filename, media_type, size, version, url, '' AS markdown, unreadable, recipe
-FROM attachment WHERE page_ref = %(page_ref)s ORDER BY lower(filename), attachment_id
+FROM shown_attachment WHERE page_ref = %(page_ref)s ORDER BY lower(filename), attachment_id
 """
 ATTACHMENT = """
 SELECT attachment_id, filename, media_type, size, attachment.version, attachment.url,
        attachment.markdown, attachment.unreadable, attachment.recipe
-FROM page JOIN attachment USING (page_ref)
-WHERE state <> 'tombstoned' AND page_id = %(page_id)s AND lower(filename) = lower(%(filename)s)
+FROM shown_page AS page JOIN shown_attachment AS attachment USING (page_ref)
+WHERE page_id = %(page_id)s AND lower(filename) = lower(%(filename)s)
 ORDER BY updated_at DESC, filename = %(filename)s DESC, attachment.version DESC LIMIT 1
 """
 BY_TITLE = """
 SELECT page_id, title, page.url, space.key AS space_key, content_type, version, state, author,
        updated_at
-FROM page JOIN space ON space.id = space_id
-WHERE state <> 'tombstoned' AND lower(title) = lower(%(title)s)
+FROM shown_page AS page JOIN open_space AS space USING (space_id)
+WHERE lower(title) = lower(%(title)s)
   AND (%(space_key)s::text IS NULL OR lower(space.key) = lower(%(space_key)s::text))
 ORDER BY updated_at DESC LIMIT 20
 """
+SHOWN = "SELECT page_id FROM shown_page WHERE page_id = ANY(%(page_ids)s::text[])"
 
 
 class _Heading(TypedDict):
@@ -140,9 +129,9 @@ class Pages:
             return False
         return True
 
-    async def page(self, page_id: str) -> StoredPage:
-        """A page by its Confluence id; raises NotFound."""
-        async with self._database.pool.connection() as connection:
+    async def page(self, asker: Asker, page_id: str) -> StoredPage:
+        """A page by its Confluence id; raises NotFound, also where the asker may not read it."""
+        async with read_as(self._database, asker) as connection:
             found = await _rows(connection, _Page, PAGE, {"page_id": clean(page_id)})
             if not found:
                 raise NotFound(f"No page {page_id} in the index.")
@@ -157,20 +146,28 @@ class Pages:
                 attachments=tuple(await _rows(connection, Attachment, ATTACHMENTS, page)),
             )
 
-    async def attachment(self, page_id: str, filename: str) -> Attachment:
+    async def attachment(self, asker: Asker, page_id: str, filename: str) -> Attachment:
         """An attachment of a page with its text, upper and lower case alike; raises NotFound."""
         values = {"page_id": clean(page_id), "filename": clean(filename)}
-        async with self._database.pool.connection() as connection:
+        async with read_as(self._database, asker) as connection:
             found = await _rows(connection, Attachment, ATTACHMENT, values)
         if not found:
             raise NotFound(f"No attachment {filename} on page {page_id} in the index.")
         return found[0]
 
-    async def pages_of_title(self, title: str, space_key: str | None) -> Sequence[PageInfo]:
+    async def pages_of_title(
+        self, asker: Asker, title: str, space_key: str | None
+    ) -> Sequence[PageInfo]:
         """Pages of that title, upper and lower case alike, newest first."""
         values = {"title": clean(title), "space_key": clean(space_key) if space_key else None}
-        async with self._database.pool.connection() as connection:
+        async with read_as(self._database, asker) as connection:
             return [_info(row) for row in await _rows(connection, _Info, BY_TITLE, values)]
+
+    async def shown(self, asker: Asker, page_ids: Collection[str]) -> frozenset[str]:
+        """Those of the pages that the asker may read now."""
+        values = {"page_ids": [clean(page_id) for page_id in page_ids]}
+        async with read_as(self._database, asker) as connection:
+            return frozenset([row[0] async for row in await connection.execute(SHOWN, values)])
 
 
 def in_threads(comments: Sequence[Comment]) -> tuple[Comment, ...]:

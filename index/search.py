@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.errors import UndefinedTable
 from psycopg.rows import class_row
 
+from index.access import Asker, read_as
 from index.database import Database
 from index.embeddings import Embedder
 from index.errors import BadRequest
@@ -27,18 +28,15 @@ DENSE_SHARE, FOREIGN_SHARE = 0.5, 0.1
 REFRESH = 60.0  # seconds after which the model and the languages of the index are read again
 
 EMPTY_INDEX = "The index is empty: run `confluence-mcp ingest` to fill it."
+NOTHING_SHOWN = "There is nothing here that you may read."
 
 MISSING_SPACES = """
 SELECT given FROM unnest(%(spaces)s::text[]) AS given
-WHERE NOT EXISTS (SELECT FROM space WHERE lower(key) = lower(given))
+WHERE NOT EXISTS (SELECT FROM open_space WHERE lower(key) = lower(given))
 """
-KNOWN_SPACES = "SELECT DISTINCT key FROM space ORDER BY key LIMIT 30"
-HAS_PAGES = "SELECT EXISTS (SELECT FROM page WHERE state <> 'tombstoned')"
-# Without what a few pages of names or code are held for.
-LANGUAGES = """
-SELECT language FROM page WHERE language <> ''
-GROUP BY language HAVING 100 * count(*) >= (SELECT count(*) FROM page)
-"""
+KNOWN_SPACES = "SELECT DISTINCT key FROM open_space ORDER BY key LIMIT 30"
+HAS_PAGES = "SELECT EXISTS (SELECT FROM shown_page)"
+LANGUAGES = "SELECT language FROM common_language"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ class Searcher:
 
     async def search(
         self,
+        asker: Asker,
         query: str,
         filters: Filters | None = None,
         *,
@@ -96,7 +95,9 @@ class Searcher:
         passages: int = 1,
         dense_share: float | None = None,
     ) -> SearchResult:
-        """The pages that answer `query` best, each with up to `passages` passages.
+        """The pages that answer `query` best of those that the asker may read.
+
+        Each with up to `passages` passages.
 
         `dense_share` sets the vector leg's part of the score: 1 asks that leg alone, 0 the lexical
         one; by itself it follows the language of the query.
@@ -116,24 +117,27 @@ class Searcher:
             "passages": passages,
             "dense_share": dense_share,
         }
-        rows = await self._rows(text, values)
+        rows = await self._rows(asker, text, values)
         if rows is None:
-            return SearchResult((), 0, (EMPTY_INDEX,))
+            return SearchResult((), 0, (_nothing(asker),))
         if rows:
             return SearchResult(_hits(rows), rows[0].total, ())
-        first = await self._rows(text, values | {"offset": 0, "limit": 1}) if offset else None
+        first = await self._first(asker, text, values) if offset else None
         if first:
             return SearchResult((), first[0].total, ())
-        return SearchResult((), 0, await self._notes(filters))
+        return SearchResult((), 0, await self._notes(asker, filters))
 
-    async def _rows(self, text: str, values: dict[str, object]) -> list[_Row] | None:
+    async def _first(self, asker: Asker, text: str, values: dict[str, object]) -> list[_Row] | None:
+        return await self._rows(asker, text, values | {"offset": 0, "limit": 1})
+
+    async def _rows(self, asker: Asker, text: str, values: dict[str, object]) -> list[_Row] | None:
         try:
-            return await self._asked(text, values)
+            return await self._asked(asker, text, values)
         except UndefinedTable:  # the index was filled anew by another model
             self._ready = None
-            return await self._asked(text, values)
+            return await self._asked(asker, text, values)
 
-    async def _asked(self, text: str, values: dict[str, object]) -> list[_Row] | None:
+    async def _asked(self, asker: Asker, text: str, values: dict[str, object]) -> list[_Row] | None:
         ready = await self._prepared()
         if ready is None:
             return None
@@ -143,7 +147,7 @@ class Searcher:
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
         async with (
-            self._database.pool.connection() as connection,
+            read_as(self._database, asker) as connection,
             connection.cursor(row_factory=class_row(_Row)) as cursor,
         ):
             await cursor.execute(ready.statement, values)
@@ -165,17 +169,21 @@ class Searcher:
         self._ready = _Ready(model, embedder, search_statement(model), frozenset(languages), until)
         return self._ready
 
-    async def _notes(self, filters: Filters) -> tuple[str, ...]:
-        async with self._database.pool.connection() as connection:
+    async def _notes(self, asker: Asker, filters: Filters) -> tuple[str, ...]:
+        async with read_as(self._database, asker) as connection:
             row = await (await connection.execute(HAS_PAGES)).fetchone()
             if not (row and row[0]):
-                return (EMPTY_INDEX,)
+                return (_nothing(asker),)
             parameters = {"spaces": [clean(key).strip() for key in filters.spaces]}
             missing = [key async for (key,) in await connection.execute(MISSING_SPACES, parameters)]
             known = [key async for (key,) in await connection.execute(KNOWN_SPACES)]
         if missing:
             return (f"No space {', '.join(missing)} here. Spaces: {', '.join(known)}.",)
         return ("Nothing matches these filters: leave some out.",)
+
+
+def _nothing(asker: Asker) -> str:
+    return NOTHING_SHOWN if asker.is_limited else EMPTY_INDEX
 
 
 def _values(text: str, filters: Filters) -> dict[str, object]:

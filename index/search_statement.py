@@ -1,4 +1,4 @@
-"""The search statement: both legs, the rule of what may be shown, and their fusion, in one trip."""
+"""The search statement: both legs over what may be shown, and their fusion, in one trip."""
 
 from typing import LiteralString
 
@@ -21,18 +21,18 @@ WITH
 configuration AS MATERIALIZED (
     SELECT name::regconfig AS name, name AS label FROM search_configuration
 ),
--- Pages that may be shown: every reader of both legs passes through this one rule.
+-- Pages that may be shown to the asker and pass the filters: both legs look at no others.
 permitted AS MATERIALIZED (
-    SELECT page_ref, asked.chunk_count FROM page CROSS JOIN LATERAL (
+    SELECT page_ref, asked.chunk_count FROM shown_page AS page CROSS JOIN LATERAL (
         SELECT CASE WHEN %(kinds)s::text[] IS NULL THEN page.chunk_count ELSE
             comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
             + attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
             + (page.chunk_count - comment_chunks - attachment_chunks)
               * ('body' = ANY(%(kinds)s::text[]))::int
         END) AS asked (chunk_count)
-    WHERE state <> 'tombstoned' AND asked.chunk_count > 0
+    WHERE asked.chunk_count > 0
       AND (%(spaces)s::text[] IS NULL OR space_id = ANY(ARRAY(
-           SELECT id FROM space WHERE lower(key) = ANY(%(spaces)s::text[]))))
+           SELECT space_id FROM open_space WHERE lower(key) = ANY(%(spaces)s::text[]))))
       AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
       AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
       AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
@@ -165,11 +165,12 @@ SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.ke
        page.content_type, page.version, page.state, page.author, page.updated_at,
        shown.score AS page_score, chunk.chunk_id, chunk.kind, chunk.heading_path, chunk.anchor,
        chunk.url AS item_url, chunk.body, best.score,
-       (SELECT filename FROM attachment WHERE attachment.page_ref = shown.page_ref
-        AND attachment_id = chunk.item_id AND chunk.kind = 'attachment') AS attachment
+       (SELECT filename FROM shown_attachment AS attachment
+        WHERE attachment.page_ref = shown.page_ref
+          AND attachment_id = chunk.item_id AND chunk.kind = 'attachment') AS attachment
 FROM shown
-JOIN best USING (page_ref) JOIN page USING (page_ref) JOIN space ON space.id = page.space_id
-JOIN chunk USING (chunk_id)
+JOIN best USING (page_ref) JOIN shown_page AS page USING (page_ref)
+JOIN open_space AS space USING (space_id) JOIN shown_chunk AS chunk USING (chunk_id)
 WHERE best.rank <= %(passages)s
 ORDER BY shown.score DESC, shown.page_ref, best.rank
 """

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from psycopg.rows import class_row
 
 from index.database import Database
-from index.language import clean
 from index.nodes import ITEM_KINDS, ItemNode
 
 
@@ -141,44 +140,53 @@ SELECT page_id, ARRAY(
     ORDER BY up.height DESC)
 FROM (SELECT DISTINCT ON (page_id) page_id, path FROM way ORDER BY page_id, height DESC) AS longest
 """
-# Downwards from the roots, all ways at once. A circle, which moves in the midst of a sweep may seem
-# to make, hangs at the root.
+LOCK_PLACES = "SELECT pg_advisory_xact_lock(hashtextextended('confluence-mcp places', 0))"
+# Downwards from the roots, all ways at once, with the guards that are passed on the way. A circle,
+# which moves in the midst of a sweep may seem to make, hangs at the root, and is closed like all
+# whose way is not known. What moved to another space is to be converted anew: its links may differ.
 PLACE = """
 WITH RECURSIVE tree AS MATERIALIZED (
-    SELECT node_id, parent_id FROM node
-    WHERE site_id = %(site_id)s AND content_type <> ALL(%(item_kinds)s::text[])
+    SELECT node_id, parent_id, restricted IS NOT NULL AS is_known,
+           CASE WHEN restricted THEN ARRAY[coalesce(guard.id, 0)] ELSE '{}' END AS guards
+    FROM node LEFT JOIN guard ON restricted AND guard.site_id = node.site_id
+         AND guard.kind = 'node' AND guard.external_id = node_id
+    WHERE node.site_id = %(site_id)s AND content_type <> ALL(%(item_kinds)s::text[])
 ),
 way AS (
-    SELECT node_id, ARRAY[]::text[] AS ancestors FROM tree
+    SELECT node_id, ARRAY[]::text[] AS ancestors, is_known AND parent_id IS NULL AS is_known, guards
+    FROM tree
     WHERE NOT EXISTS (SELECT FROM tree AS parent WHERE parent.node_id = tree.parent_id)
     UNION ALL
-    SELECT tree.node_id, way.ancestors || way.node_id FROM way JOIN tree ON parent_id = way.node_id
+    SELECT tree.node_id, way.ancestors || way.node_id, way.is_known AND tree.is_known,
+           way.guards || tree.guards
+    FROM way JOIN tree ON parent_id = way.node_id
 ),
-place AS (
-    SELECT node_id, ancestors FROM way
+place AS MATERIALIZED (
+    SELECT node_id, ancestors, CASE WHEN is_known THEN guards ELSE ARRAY[0] END AS guards FROM way
     UNION ALL
-    SELECT node_id, ARRAY[]::text[] FROM tree
+    SELECT node_id, ARRAY[]::text[], ARRAY[0] FROM tree
     WHERE NOT EXISTS (SELECT FROM way WHERE way.node_id = tree.node_id)
+),
+of_guards AS MATERIALIZED (
+    SELECT guards, intern_audience(guards) AS audience_id
+    FROM (SELECT DISTINCT guards FROM place WHERE guards <> '{}') AS found
 ),
 placed AS (
     UPDATE page SET ancestors = place.ancestors, position = node.position, url = node.url,
-        state = node.state, hidden_at = NULL, labels = coalesce(node.labels, page.labels)
+        state = node.state, hidden_at = NULL, labels = coalesce(node.labels, page.labels),
+        space_id = node.space_id, audience_id = of_guards.audience_id,
+        recipe = CASE WHEN page.space_id = node.space_id THEN page.recipe ELSE 0 END
     FROM place JOIN node ON node.site_id = %(site_id)s AND node.node_id = place.node_id
+    LEFT JOIN of_guards USING (guards)
     WHERE page.site_id = %(site_id)s AND page.page_id = place.node_id
-      AND page.space_id = node.space_id
-      AND (page.ancestors, page.url, page.state, page.labels, page.position)
+      AND (page.ancestors, page.url, page.state, page.labels, page.position, page.space_id,
+           page.audience_id)
           IS DISTINCT FROM
-          (place.ancestors, node.url, node.state, coalesce(node.labels, page.labels), node.position)
+          (place.ancestors, node.url, node.state, coalesce(node.labels, page.labels),
+           node.position, node.space_id, of_guards.audience_id)
     RETURNING page.page_id
 )
 SELECT count(*), count(pg_notify('confluence_mcp_page', page_id)) FROM placed
-"""
-ADDRESSES = """
-SELECT space.key, title, node.url FROM node JOIN space ON space.id = space_id
-JOIN unnest(%(keys)s::text[], %(titles)s::text[]) AS wanted (key, wanted_title)
-  ON lower(space.key) = lower(wanted.key) AND md5(title) = md5(wanted_title)
-WHERE node.site_id = %(site_id)s AND content_type IN ('page', 'blogpost')
-ORDER BY content_type = 'page'
 """
 
 
@@ -260,20 +268,10 @@ class WorkList:
             rows = await connection.execute(ANCESTORS, values)
             return {row[0]: tuple(row[1]) async for row in rows}
 
-    async def addresses(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Addresses by space key in lower case and title, of those that are known."""
-        values = {
-            "site_id": self._site_id,
-            "keys": [clean(key) for key, _ in names],
-            "titles": [clean(title) for _, title in names],
-        }
-        async with self._database.pool.connection() as connection:
-            rows = await connection.execute(ADDRESSES, values)
-            return {(row[0].lower(), row[1]): row[2] async for row in rows}
-
     async def place(self) -> int:
-        """Brings the place, address, state and labels of all stored pages in line; how many."""
+        """Brings place, address, state, labels and audience of stored pages in line; how many."""
         values = {"site_id": self._site_id, "item_kinds": ITEM_KINDS}
         async with self._database.pool.connection() as connection:
+            await connection.execute(LOCK_PLACES)
             row = await (await connection.execute(PLACE, values)).fetchone()
         return row[0] if row else 0

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.access import CRAWLER
 from index.results import Hit
 from index.search import Searcher
 
@@ -79,7 +80,7 @@ async def ask(
     """The first hits for each question."""
     return [
         (question, (await searcher.search(
-            question.text, limit=DEPTH, passages=2, dense_share=dense_share)).hits)
+            CRAWLER, question.text, limit=DEPTH, passages=2, dense_share=dense_share)).hits)
         for question in asked
     ]  # fmt: skip
 

@@ -227,21 +227,19 @@ def _kind(chunk: int) -> str:
 
 async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) -> None:
     numbers = {word: term_id("simple", word) for word in {word for row in words for word in row}}
-    spaces = (_space_of(np.arange(len(words)) // CHUNKS_OF_PAGE) + 1).tolist()
     chunk_counts: Counter[int] = Counter()
 
     def row(chunk: int) -> tuple[object, ...]:
         counts = Counter(numbers[word] for word in words[chunk])
         chunk_counts.update([0, *counts])
         page_ref, _ = _place(chunk)
-        place = (chunk + 1, page_ref, spaces[chunk], _kind(chunk)[0])
+        place = (chunk + 1, page_ref, _kind(chunk)[0])
         return *place, sorted(counts), bm25_weights(counts)
 
     await _copy(
         connection,
-        "COPY chunk_term (chunk_id, page_ref, space_id, kind, term_ids, weights)"
-        " FROM STDIN (FORMAT BINARY)",
-        ["int8", "int8", "int4", "text", "int4[]", "sparsevec"],
+        "COPY chunk_term (chunk_id, page_ref, kind, term_ids, weights) FROM STDIN (FORMAT BINARY)",
+        ["int8", "int8", "text", "int4[]", "sparsevec"],
         map(row, range(len(words))),
     )
     await _copy(
@@ -266,9 +264,8 @@ async def _copy_vectors(connection: Connection, model: EmbeddingModel, vectors: 
     )
     await connection.execute(
         sql.SQL(
-            "INSERT INTO {} (chunk_id, page_ref, space_id, kind, bits)"
-            " SELECT chunk_id, page_ref, space_id, kind, binary_quantize(embedding)::bit({})"
-            " FROM {} JOIN page USING (page_ref)"
+            "INSERT INTO {} (chunk_id, page_ref, kind, bits)"
+            " SELECT chunk_id, page_ref, kind, binary_quantize(embedding)::bit({}) FROM {}"
         ).format(model.bits, sql.Literal(model.dimension), model.vectors)
     )
 

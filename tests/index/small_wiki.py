@@ -8,6 +8,7 @@ from typing import LiteralString
 import numpy as np
 from psycopg.rows import TupleRow
 
+from index.access import CRAWLER
 from index.database import Database
 from index.embeddings import Vector, embeddable
 from index.language import language_of
@@ -116,6 +117,10 @@ class SmallWiki:
         store = await Store.open(database, site, model)
         return cls(database, embedder, model, store, Searcher(database, choose))
 
+    async def chosen(self, _: str) -> GivenVectors:
+        """The model, whatever the index records."""
+        return self.embedder
+
     async def put(self, page: Page, *chunks: Chunk | str) -> None:
         """Stores a page; a bare text becomes a chunk without headings."""
         cut = [
@@ -146,7 +151,7 @@ class SmallWiki:
 
     async def found(self, query: str, dense_share: float | None = 0.0) -> list[str]:
         """Ids of the pages that the lexical leg finds, best first."""
-        hits = (await self.searcher.search(query, limit=50, dense_share=dense_share)).hits
+        hits = (await self.searcher.search(CRAWLER, query, limit=50, dense_share=dense_share)).hits
         return [hit.page.page_id for hit in hits if hit.score > 0]
 
     async def rows(self, query: LiteralString, **values: object) -> list[TupleRow]:

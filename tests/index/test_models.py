@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from index.access import CRAWLER
 from index.database import Database
 from index.errors import EmbeddingError, ModelMismatchError
 from index.models import MAX_DIMENSION, active_model, claim_model, require_model
@@ -93,7 +94,7 @@ async def test_the_longest_vectors_are_stored_found_and_walked(database: Databas
     await wiki.rows("SELECT create_hnsw(%(model)s::int)::text", model=wiki.model.id)
     await wiki.put(page("2"), "beta")
 
-    assert len((await wiki.searcher.search("alpha", dense_share=1.0)).hits) == 2
+    assert len((await wiki.searcher.search(CRAWLER, "alpha", dense_share=1.0)).hits) == 2
 
 
 async def test_a_question_for_another_model_is_refused(database: Database) -> None:
@@ -104,7 +105,7 @@ async def test_a_question_for_another_model_is_refused(database: Database) -> No
         return model_of("other")
 
     with pytest.raises(ModelMismatchError, match="EMBEDDING_MODEL"):
-        await Searcher(database, choose).search("alpha")
+        await Searcher(database, choose).search(CRAWLER, "alpha")
     require_model(wiki.model, wiki.embedder)
 
 
@@ -116,7 +117,7 @@ async def test_a_question_of_another_dimension_is_refused(database: Database) ->
         return GivenVectors(lambda text: [1.0, 0.0, 0.0], model=name)
 
     with pytest.raises(ModelMismatchError, match=r"\(3 numbers\) is configured"):
-        await Searcher(database, choose).search("alpha")
+        await Searcher(database, choose).search(CRAWLER, "alpha")
 
 
 async def test_a_running_searcher_follows_an_index_filled_anew(database: Database) -> None:
@@ -129,11 +130,11 @@ async def test_a_running_searcher_follows_an_index_filled_anew(database: Databas
         return embedders[model]
 
     searcher = Searcher(database, choose)
-    before = await searcher.search("alpha")
+    before = await searcher.search(CRAWLER, "alpha")
     await forget_site(database, None)
-    emptied = await searcher.search("alpha")
+    emptied = await searcher.search(CRAWLER, "alpha")
     await (await SmallWiki.open(database, other)).put(page("2"), "alpha")
-    after = await searcher.search("alpha")
+    after = await searcher.search(CRAWLER, "alpha")
 
     assert [hit.page.page_id for hit in before.hits] == ["1"]
     assert emptied.notes == ("The index is empty: run `confluence-mcp ingest` to fill it.",)

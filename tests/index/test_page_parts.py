@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
+from index.access import CRAWLER
 from index.database import Database
 from index.errors import NotFound
 from index.page_write import PageUpdate
 from index.records import Attachment, Chunk, ChunkKind, Comment
+from index.results import Filters
 from index.store import forget_site
 from tests.index.small_wiki import SITE, SmallWiki, attachment, chunks_of, comment, page, update
 
@@ -141,7 +143,7 @@ async def test_an_attachment_of_a_new_name_keeps_its_chunks_and_gets_a_new_link(
         update(attachments=[renamed], chunks=chunks_of(renamed, "first sheet", "second sheet"))
     )
 
-    (hit,) = (await wiki.searcher.search("second sheet")).hits
+    (hit,) = (await wiki.searcher.search(CRAWLER, "second sheet")).hits
     assert [row[4:] for row in await wiki.rows(CHUNKS)] == before
     assert (hit.passages[0].attachment, hit.passages[0].url) == ("plan.txt", f"{SITE}/plan.txt")
 
@@ -154,11 +156,10 @@ async def test_a_page_moved_to_another_space_takes_comments_and_files_along(
     await wiki.put(page(space_key="OPS"), "body")
     await wiki.write(update(comments=[TALK], chunks=chunks_of(TALK, "talk", "late")))
 
-    spaces = await wiki.rows(
-        "SELECT DISTINCT key FROM space JOIN chunk_term ON space_id = id"
-        " UNION ALL SELECT DISTINCT key FROM space JOIN chunk_bits_1 ON space_id = id"
-    )
-    assert spaces == [("OPS",), ("OPS",)]
+    (found,) = (
+        await wiki.searcher.search(CRAWLER, "late", Filters(spaces=("OPS",)), passages=9)
+    ).hits
+    assert {passage.kind for passage in found.passages} == set(ChunkKind)
 
 
 async def test_comments_of_a_page_that_is_not_there_are_refused(wiki: SmallWiki) -> None:

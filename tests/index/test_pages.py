@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
+from index.access import CRAWLER
 from index.database import Database
 from index.errors import NotFound
 from index.nodes import Node, Nodes
@@ -43,7 +44,7 @@ async def test_a_page_comes_back_as_it_was_stored(wiki: SmallWiki, pages: Pages)
     )
     await wiki.put(given, "Text")
 
-    stored = await pages.page("7")
+    stored = await pages.page(CRAWLER, "7")
 
     assert (stored.info.page_id, stored.info.title, stored.info.url) == ("7", "VPN", given.url)
     assert (stored.info.space_key, stored.info.content_type) == ("ENG", ContentType.BLOGPOST)
@@ -62,7 +63,7 @@ async def test_a_page_that_is_not_there_is_not_found(
     await wiki.put(page("1"), "alpha")
 
     with pytest.raises(NotFound):
-        await pages.page(page_id)
+        await pages.page(CRAWLER, page_id)
 
 
 async def test_tombstoned_pages_are_nowhere_and_archived_ones_are_shown(
@@ -73,10 +74,10 @@ async def test_tombstoned_pages_are_nowhere_and_archived_ones_are_shown(
     await wiki.put(page("3", "Old", ancestors=("1", "2"), state=State.ARCHIVED), "gamma")
 
     with pytest.raises(NotFound):
-        await pages.page("2")
-    assert await pages.pages_of_title("gone", None) == []
-    assert (await pages.page("1")).children == ()
-    old = await pages.page("3")
+        await pages.page(CRAWLER, "2")
+    assert await pages.pages_of_title(CRAWLER, "gone", None) == []
+    assert (await pages.page(CRAWLER, "1")).children == ()
+    old = await pages.page(CRAWLER, "3")
     assert old.info.state is State.ARCHIVED
     assert [link.title for link in old.ancestors] == ["Root"]
 
@@ -89,7 +90,7 @@ async def test_children_stand_in_the_order_of_the_wiki(wiki: SmallWiki, pages: P
         await wiki.put(page(str(number), title, ancestors=("1",), position=position), "beta")
     await wiki.put(page("9", "Grandchild", ancestors=("1", "5")), "beta")
 
-    children = (await pages.page("1")).children
+    children = (await pages.page(CRAWLER, "1")).children
 
     assert [child.title for child in children] == ["first", "second", "A unplaced", "b unplaced"]
     assert children[0].page_id == "5"
@@ -103,7 +104,7 @@ async def test_ancestors_run_from_the_root_down_without_those_not_there(
     await wiki.put(page("10", "Root"), "alpha")
     await wiki.put(page("5", "Leaf", ancestors=("10", "20", "30")), "alpha")
 
-    stored = await pages.page("5")
+    stored = await pages.page(CRAWLER, "5")
 
     assert [link.title for link in stored.ancestors] == ["Root", "Parent"]
 
@@ -118,26 +119,15 @@ async def saw(wiki: SmallWiki, *nodes: Node) -> None:
     await Nodes(wiki.database, wiki.store.site_id).saw(1, await wiki.space(), nodes)
 
 
-async def test_folders_are_ancestors_though_they_cannot_be_read(
-    wiki: SmallWiki, pages: Pages
-) -> None:
-    await saw(
-        wiki,
-        node("10", "Root", ContentType.PAGE),
-        node("20", "Guides", ContentType.FOLDER, "10"),
-        node("30", "Hidden", ContentType.PAGE, "20"),
-    )
+async def test_folders_are_ancestors_once_they_are_taken_in(wiki: SmallWiki, pages: Pages) -> None:
+    await saw(wiki, node("15", "Seen only", ContentType.FOLDER))
+    await wiki.put(page("20", "Guides", content_type=ContentType.FOLDER), "")
     await wiki.put(page("30", "Hidden", state=State.TOMBSTONED), "alpha")
-    await wiki.put(page("40", "Stored alone"), "alpha")
-    await wiki.put(page("5", "Leaf", ancestors=("10", "20", "30", "40", "50")), "alpha")
+    await wiki.put(page("5", "Leaf", ancestors=("15", "20", "30", "50")), "alpha")
 
-    stored = await pages.page("5")
+    stored = await pages.page(CRAWLER, "5")
 
-    assert stored.ancestors == (
-        PageLink("10", "Root", f"{SITE}/page/10", ContentType.PAGE),
-        PageLink("20", "Guides", f"{SITE}/folder/20", ContentType.FOLDER),
-        PageLink("40", "Stored alone", f"{SITE}/pages/40", ContentType.PAGE),
-    )
+    assert stored.ancestors == (PageLink("20", "Guides", f"{SITE}/pages/20", ContentType.FOLDER),)
 
 
 async def test_folders_and_whiteboards_are_children_in_their_places(
@@ -159,10 +149,9 @@ async def test_folders_and_whiteboards_are_children_in_their_places(
         node("7", "Below", ContentType.FOLDER, "2"),
     )
 
-    children = (await pages.page("1")).children
+    children = (await pages.page(CRAWLER, "1")).children
 
     assert [(one.title, one.content_type) for one in children] == [
-        ("Folder", ContentType.FOLDER),
         ("Page", ContentType.PAGE),
         ("Kept board", ContentType.WHITEBOARD),
     ]
@@ -186,7 +175,7 @@ async def test_comments_come_back_in_threads_and_attachments_without_text(
     ]
     await wiki.write(update(page=page("1"), comments=given, attachments=files))
 
-    stored = await pages.page("1")
+    stored = await pages.page(CRAWLER, "1")
 
     assert [one.comment_id for one in stored.comments] == ["10", "11", "12", "13", "9", "14"]
     assert set(stored.comments) == set(given)
@@ -216,11 +205,11 @@ async def test_an_attachment_is_read_by_its_name(wiki: SmallWiki, pages: Pages) 
     await wiki.write(update("2", page=page("2"), attachments=[attachment("4", "other")]))
     await wiki.store.tombstone(["2"])
 
-    assert await pages.attachment("1", "Plan.txt") == plan
-    assert await pages.attachment("1", "plan.TXT") == older
+    assert await pages.attachment(CRAWLER, "1", "Plan.txt") == plan
+    assert await pages.attachment(CRAWLER, "1", "plan.TXT") == older
     for page_id, name in (("1", "none.txt"), ("2", "4.txt"), ("3", "Plan.txt"), ("\x00", "\ud800")):
         with pytest.raises(NotFound, match="No attachment"):
-            await pages.attachment(page_id, name)
+            await pages.attachment(CRAWLER, page_id, name)
 
 
 async def test_sites_that_share_page_ids_do_not_mix_their_trees(
@@ -234,14 +223,14 @@ async def test_sites_that_share_page_ids_do_not_mix_their_trees(
         await wiki.put(page("2", f"Child {name}", ancestors=("1",), updated_at=newer), "alpha")
     await here.put(page("2", "Child here", ancestors=("1",)), "alpha")
 
-    child = await pages.page("2")
+    child = await pages.page(CRAWLER, "2")
     (root,) = (link for link in child.ancestors)
-    (only,) = (await pages.page("1")).children
+    (only,) = (await pages.page(CRAWLER, "1")).children
 
     assert child.info.title == "Child there"
     assert root.title == "Root there"
     assert only.title.split()[0] == "Child"
-    assert len((await here.searcher.search("alpha")).hits) == 4
+    assert len((await here.searcher.search(CRAWLER, "alpha")).hits) == 4
 
 
 async def test_titles_are_found_in_any_case_newest_first(wiki: SmallWiki, pages: Pages) -> None:
@@ -250,13 +239,13 @@ async def test_titles_are_found_in_any_case_newest_first(wiki: SmallWiki, pages:
     await wiki.put(page("2", "über UNS", space_key="HR", updated_at=newer), "alpha")
     await wiki.put(page("3", "Über uns alle"), "alpha")
 
-    everywhere = await pages.pages_of_title("ÜBER uns", None)
-    in_space = await pages.pages_of_title("über uns", "eng")
+    everywhere = await pages.pages_of_title(CRAWLER, "ÜBER uns", None)
+    in_space = await pages.pages_of_title(CRAWLER, "über uns", "eng")
 
     assert [info.page_id for info in everywhere] == ["2", "1"]
     assert [info.page_id for info in in_space] == ["1"]
-    assert await pages.pages_of_title("über uns", "NONE") == []
-    assert await pages.pages_of_title("\x00\ud800", "\x00") == []
+    assert await pages.pages_of_title(CRAWLER, "über uns", "NONE") == []
+    assert await pages.pages_of_title(CRAWLER, "\x00\ud800", "\x00") == []
 
 
 async def test_a_database_that_is_gone_does_not_answer(database: Database, pages: Pages) -> None:

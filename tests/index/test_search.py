@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.access import CRAWLER
 from index.database import Database
 from index.embeddings import Vector
 from index.records import Chunk, ChunkKind, ContentType, State
@@ -101,7 +102,9 @@ async def test_scores_are_those_of_a_plain_search(
     await wiki.store.settle()
     question = " ".join([*asked, "?"])
 
-    found = await wiki.searcher.search(question, limit=50, passages=5, dense_share=dense_share)
+    found = await wiki.searcher.search(
+        CRAWLER, question, limit=50, passages=5, dense_share=dense_share
+    )
 
     chunks = await plain_chunks(wiki, given_numbers)
     stems = {"backups": "backup"}
@@ -131,7 +134,7 @@ async def test_the_vector_leg_gives_the_order_of_cosines(database: Database) -> 
     for at, body in enumerate(numbers):
         await wiki.put(page(str(at)), body)
 
-    found = await wiki.searcher.search("question", limit=50, dense_share=1.0)
+    found = await wiki.searcher.search(CRAWLER, "question", limit=50, dense_share=1.0)
 
     chunks = [PlainChunk(at, body, [], unit(numbers[body])) for at, body in enumerate(numbers)]
     cosines = dense_leg(chunks, unit(asked))
@@ -144,7 +147,7 @@ async def test_a_leg_of_one_hit_gives_it_its_whole_share(wiki: SmallWiki) -> Non
     for number, body in enumerate(["red apple", "green pear", "yellow plum"]):
         await wiki.put(page(str(number)), body)
 
-    (best, *others) = (await wiki.searcher.search("plum", dense_share=0.25)).hits
+    (best, *others) = (await wiki.searcher.search(CRAWLER, "plum", dense_share=0.25)).hits
 
     assert (best.page.page_id, best.score) == ("2", pytest.approx(1.0))
     assert all(hit.score <= 0.25 for hit in others)
@@ -155,7 +158,7 @@ async def test_a_question_without_known_words_is_answered_by_vectors(wiki: Small
     await wiki.put(page("2"), "beta")
 
     for query in ("the of and", "zzz", "?!", "🚀"):
-        found = await wiki.searcher.search(query)
+        found = await wiki.searcher.search(CRAWLER, query)
 
         assert found.total == 2
         assert max(hit.score for hit in found.hits) <= DENSE_SHARE
@@ -165,7 +168,7 @@ async def test_pages_are_ranked_whole_and_show_their_best_passages(wiki: SmallWi
     await wiki.put(page("1"), "filler", "deploy the deploy", "deploy", "other words")
     await wiki.put(page("2"), "nothing here")
 
-    (hit, _) = (await wiki.searcher.search("deploy", passages=2, dense_share=0.0)).hits
+    (hit, _) = (await wiki.searcher.search(CRAWLER, "deploy", passages=2, dense_share=0.0)).hits
 
     assert [passage.body for passage in hit.passages] == ["deploy the deploy", "deploy"]
     assert hit.score == pytest.approx(1.0)
@@ -174,7 +177,7 @@ async def test_pages_are_ranked_whole_and_show_their_best_passages(wiki: SmallWi
 async def test_a_passage_opens_at_its_heading(wiki: SmallWiki) -> None:
     await wiki.put(page(), Chunk(0, ("Setup", "Linux"), "setup-linux", "alpha"), "top")
 
-    (hit,) = (await wiki.searcher.search("linux", passages=2)).hits
+    (hit,) = (await wiki.searcher.search(CRAWLER, "linux", passages=2)).hits
 
     assert hit.passages[0].heading_path == ("Setup", "Linux")
     assert [passage.url for passage in hit.passages] == [
@@ -195,15 +198,15 @@ async def test_vectors_count_for_less_where_the_model_does_not_understand(
     await wiki.put(page("1", "Urlaub", language="de"), "Der Urlaub wird im Portal beantragt.")
     await wiki.put(page("2", "Kantine", language="de"), "Heute gibt es wie immer Suppe.")
 
-    asked = await wiki.searcher.search("Wie beantrage ich meinen Erholungsurlaub?")
-    mixed = await wiki.searcher.search("wie kubectl get pods")
+    asked = await wiki.searcher.search(CRAWLER, "Wie beantrage ich meinen Erholungsurlaub?")
+    mixed = await wiki.searcher.search(CRAWLER, "wie kubectl get pods")
 
     assert asked.hits[0].score == pytest.approx(share)
     assert mixed.hits[0].score == pytest.approx(DENSE_SHARE)
 
 
 async def everything(wiki: SmallWiki, filters: Filters) -> set[str]:
-    hits = (await wiki.searcher.search("alpha", filters, limit=50)).hits
+    hits = (await wiki.searcher.search(CRAWLER, "alpha", filters, limit=50)).hits
     return {hit.page.page_id for hit in hits}
 
 
@@ -283,7 +286,7 @@ async def fill_with_parts(wiki: SmallWiki) -> None:
 async def test_a_passage_opens_what_it_is_of(wiki: SmallWiki) -> None:
     await fill_with_parts(wiki)
 
-    (hit,) = (await wiki.searcher.search("alpha", Filters(ancestor="1"), passages=5)).hits
+    (hit,) = (await wiki.searcher.search(CRAWLER, "alpha", Filters(ancestor="1"), passages=5)).hits
 
     assert {(one.body, one.kind, one.url, one.attachment) for one in hit.passages} == {
         ("alpha body", ChunkKind.BODY, f"{SITE}/pages/1#setup", None),
@@ -314,7 +317,7 @@ async def test_only_passages_of_the_kinds_asked_for_are_found(
     await wiki.store.settle()
 
     found = await wiki.searcher.search(
-        "alpha beta", filters, limit=50, passages=5, dense_share=dense_share
+        CRAWLER, "alpha beta", filters, limit=50, passages=5, dense_share=dense_share
     )
 
     bodies = {passage.body for hit in found.hits for passage in hit.passages}
@@ -350,8 +353,10 @@ async def test_results_are_paged_without_gaps_or_repeats(wiki: SmallWiki) -> Non
     for number in range(10):
         await wiki.put(page(str(number)), "alpha " * (1 + number % 3), f"own{number}")
 
-    whole = await wiki.searcher.search("alpha", limit=50)
-    parts = [await wiki.searcher.search("alpha", limit=3, offset=at) for at in range(0, 12, 3)]
+    whole = await wiki.searcher.search(CRAWLER, "alpha", limit=50)
+    parts = [
+        await wiki.searcher.search(CRAWLER, "alpha", limit=3, offset=at) for at in range(0, 12, 3)
+    ]
 
     assert [hit for part in parts for hit in part.hits] == list(whole.hits)
     assert {part.total for part in parts} == {whole.total} == {10}
@@ -360,19 +365,21 @@ async def test_results_are_paged_without_gaps_or_repeats(wiki: SmallWiki) -> Non
 async def test_past_the_end_there_is_nothing_but_the_total(wiki: SmallWiki) -> None:
     await wiki.put(page("1"), "alpha")
 
-    past = await wiki.searcher.search("alpha", offset=5)
+    past = await wiki.searcher.search(CRAWLER, "alpha", offset=5)
 
     assert (past.hits, past.total, past.notes) == ((), 1, ())
 
 
 async def test_notes_say_why_nothing_is_found(wiki: SmallWiki) -> None:
-    empty = await wiki.searcher.search("alpha")
+    empty = await wiki.searcher.search(CRAWLER, "alpha")
     await wiki.put(page("1"), "alpha")
     await wiki.put(page("2", space_key="OPS"), "alpha")
-    no_space = await wiki.searcher.search("alpha", Filters(spaces=("ENGG", "ops"), author="x"))
-    no_match = await wiki.searcher.search("alpha", Filters(author="nobody"))
+    no_space = await wiki.searcher.search(
+        CRAWLER, "alpha", Filters(spaces=("ENGG", "ops"), author="x")
+    )
+    no_match = await wiki.searcher.search(CRAWLER, "alpha", Filters(author="nobody"))
     await wiki.store.tombstone(["1", "2"])
-    all_hidden = await wiki.searcher.search("alpha")
+    all_hidden = await wiki.searcher.search(CRAWLER, "alpha")
 
     assert empty.notes == ("The index is empty: run `confluence-mcp ingest` to fill it.",)
     assert no_space.notes == ("No space ENGG here. Spaces: ENG, OPS.",)
@@ -384,7 +391,7 @@ async def test_an_index_never_filled_says_so(database: Database) -> None:
     async def choose(_: str) -> GivenVectors:
         return GivenVectors()
 
-    found = await Searcher(database, choose).search("alpha")
+    found = await Searcher(database, choose).search(CRAWLER, "alpha")
 
     assert (found.hits, found.total) == ((), 0)
     assert found.notes == ("The index is empty: run `confluence-mcp ingest` to fill it.",)

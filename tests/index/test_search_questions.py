@@ -2,6 +2,7 @@
 
 import pytest
 
+from index.access import CRAWLER
 from index.database import Database
 from index.errors import BadRequest
 from index.results import Filters
@@ -51,7 +52,7 @@ async def test_any_question_is_answered(wiki: SmallWiki, query: str) -> None:
     await wiki.put(page("3", language="de"), "Größe und Form")
     await wiki.store.settle()
 
-    found = await wiki.searcher.search(query)
+    found = await wiki.searcher.search(CRAWLER, query)
 
     assert found.total == 3
     assert all(0 <= hit.score <= 1 + 1e-6 for hit in found.hits)
@@ -72,7 +73,7 @@ async def test_a_question_that_cannot_be_answered_is_refused(
     wiki: SmallWiki, query: str, message: str
 ) -> None:
     with pytest.raises(BadRequest, match=message):
-        await wiki.searcher.search(query)
+        await wiki.searcher.search(CRAWLER, query)
 
 
 async def test_a_question_of_common_words_alone_is_answered(wiki: SmallWiki) -> None:
@@ -212,12 +213,14 @@ async def test_many_unknown_words_do_not_push_out_known_ones(wiki: SmallWiki) ->
 async def test_a_question_in_a_language_without_pages_is_answered(wiki: SmallWiki) -> None:
     await wiki.put(page("1"), "Only administrators restart servers.")
 
-    found = await wiki.searcher.search("¿Quién puede reiniciar los servidores?")
+    found = await wiki.searcher.search(CRAWLER, "¿Quién puede reiniciar los servidores?")
 
     assert found.total == 1
 
 
 async def test_filters_go_with_words_of_every_language(languages: SmallWiki) -> None:
-    found = await languages.searcher.search("サーバー server", Filters(spaces=("ENG",)), limit=50)
+    found = await languages.searcher.search(
+        CRAWLER, "サーバー server", Filters(spaces=("ENG",)), limit=50
+    )
 
     assert {hit.page.page_id for hit in found.hits} >= {"en", "de", "ja"}

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from pydantic import SecretStr
 
+from index.access import CRAWLER, read_as
 from index.database import Database
 from index.search_statement import REACH, search_statement
 from index.settings import IndexSettings
@@ -76,7 +77,7 @@ class Scale:
             **given,
         }
         async with (
-            self.database.pool.connection() as connection,
+            read_as(self.database, CRAWLER) as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
             await cursor.execute(before + statement, parameters)

@@ -1,0 +1,81 @@
+"""Reading the index as somebody: what a transaction shows is what its asker may read."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from index.database import Database
+from index.language import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. `name` is for the audit trail and for limits, never shown to others.
+
+    `accounts` are the index's own numbers of the person's accounts, one for each site at most;
+    none of them: only what an operator made public. None stands for the crawler itself, to which
+    everything is shown that it could read.
+    """
+
+    name: str
+    accounts: tuple[int, ...] | None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether less may be shown than the index holds."""
+        return self.accounts is not None
+
+
+CRAWLER = Asker("crawler", None)
+
+AS_ASKER = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
+# An address that two active accounts of a site share says nothing.
+BY_EMAIL = """
+SELECT min(id) FROM account WHERE lower(email) = lower(%(email)s) AND is_active
+GROUP BY site_id HAVING count(*) = 1
+"""
+BY_ACCOUNT_ID = """
+SELECT min(id) FROM account
+WHERE (account_id = %(account_id)s OR lower(username) = lower(%(account_id)s)) AND is_active
+GROUP BY site_id HAVING count(*) = 1
+"""
+
+
+@asynccontextmanager
+async def read_as(database: Database, asker: Asker) -> AsyncGenerator[AsyncConnection[TupleRow]]:
+    """A transaction whose views (`shown_page`, `open_space`) show what the asker may read."""
+    setting = (
+        "everything" if asker.accounts is None else f"{{{','.join(map(str, asker.accounts))}}}"
+    )
+    async with database.pool.connection() as connection:
+        await connection.execute(AS_ASKER, {"asker": setting})
+        yield connection
+
+
+class Askers:
+    """Finds the accounts that people have on the sites of the index."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_email(self, email: str, name: str) -> Asker:
+        """The active accounts with that address, upper and lower case alike; none if unknown."""
+        return await self._found(BY_EMAIL, {"email": clean(email)}, name)
+
+    async def by_account_id(self, account_id: str, name: str) -> Asker:
+        """The active account of that id, user key or user name; none if unknown."""
+        return await self._found(BY_ACCOUNT_ID, {"account_id": clean(account_id)}, name)
+
+    async def named(self, account: str, name: str) -> Asker:
+        """By e-mail where it looks like one, else by account id."""
+        find = self.by_email if "@" in account else self.by_account_id
+        return await find(account, name)
+
+    async def _found(self, query: LiteralString, values: Mapping[str, str], name: str) -> Asker:
+        async with self._database.pool.connection() as connection:
+            rows = await connection.execute(query, values)
+            return Asker(name, tuple([row[0] async for row in rows]))

@@ -1,0 +1,263 @@
+"""Writing who may read what: guards with their principals, groups, accounts.
+
+Readers see a change with the next question: rows of pages and chunks need none, but where a node
+becomes restricted or free, which `WorkList.place` brings to the pages below it.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import LiteralString
+
+from psycopg.types.json import Jsonb
+
+from index.database import Database
+from index.language import clean
+from index.nodes import ITEM_KINDS
+from index.principals import Account, Principal
+
+# Principals that are the same keep their rows. `readers` is NULL where nobody could tell.
+RECORD = """
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(%(guards)s) AS given (external_id text, readers text[])
+),
+recorded AS (
+    INSERT INTO guard (site_id, kind, external_id, checked_at)
+    SELECT %(site_id)s, %(kind)s, external_id,
+           CASE WHEN readers IS NOT NULL THEN %(checked_at)s::timestamptz END
+    FROM given
+    ON CONFLICT (site_id, kind, external_id) DO UPDATE SET checked_at = excluded.checked_at
+    RETURNING id, external_id
+),
+wanted AS (
+    SELECT id AS guard_id, principal FROM recorded JOIN given USING (external_id),
+           unnest(readers) AS principal
+),
+gone AS (
+    DELETE FROM guard_principal AS old USING recorded
+    WHERE old.guard_id = recorded.id
+      AND NOT EXISTS (SELECT FROM wanted
+                      WHERE wanted.guard_id = old.guard_id AND wanted.principal = old.principal)
+)
+INSERT INTO guard_principal (guard_id, principal) SELECT guard_id, principal FROM wanted
+ON CONFLICT DO NOTHING
+"""
+MARK_NODES = """
+UPDATE node SET restricted = given.restricted, restrictions_run = %(run_id)s
+FROM jsonb_to_recordset(%(nodes)s) AS given (node_id text, restricted boolean)
+WHERE node.site_id = %(site_id)s AND node.node_id = given.node_id
+"""
+UNREAD = """
+SELECT node_id, content_type FROM node
+WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
+  AND content_type <> ALL(%(item_kinds)s::text[])
+  AND (restricted IS NULL OR restrictions_run < %(before)s OR node_id = ANY(%(again)s::text[]))
+ORDER BY node_id
+"""
+MARK_SPACE = "UPDATE space SET restrictions_at = %(checked_at)s WHERE id = %(space_id)s"
+GROUPS = """
+SELECT DISTINCT substr(principal, 7) FROM guard_principal JOIN guard ON guard.id = guard_id
+WHERE site_id = %(site_id)s AND principal LIKE 'group:%%'
+ORDER BY 1
+"""
+RECORD_GROUP = """
+INSERT INTO account_group (site_id, group_id, checked_at)
+VALUES (%(site_id)s, %(group_id)s, %(checked_at)s)
+ON CONFLICT (site_id, group_id) DO UPDATE SET checked_at = excluded.checked_at
+"""
+LEAVE_GROUP = """
+DELETE FROM membership
+WHERE site_id = %(site_id)s AND group_id = %(group_id)s
+  AND account_id <> ALL(%(members)s::text[])
+"""
+JOIN_GROUP = """
+INSERT INTO membership (site_id, group_id, account_id)
+SELECT %(site_id)s, %(group_id)s, unnest(%(members)s::text[]) ON CONFLICT DO NOTHING
+"""
+FORGET_GROUPS = """
+DELETE FROM account_group WHERE site_id = %(site_id)s AND group_id <> ALL(%(group_ids)s::text[])
+"""
+ACCOUNTS = """
+SELECT account_id FROM membership WHERE site_id = %(site_id)s
+UNION
+SELECT substr(principal, 6) FROM guard_principal JOIN guard ON guard.id = guard_id
+WHERE site_id = %(site_id)s AND principal LIKE 'user:%%'
+ORDER BY 1
+"""
+HAS_STRANGERS = """
+SELECT EXISTS (
+    SELECT FROM guard_principal JOIN guard ON guard.id = guard_id
+    WHERE site_id = %(site_id)s
+      AND CASE
+          WHEN principal LIKE 'group:%%' THEN NOT EXISTS (
+              SELECT FROM account_group WHERE account_group.site_id = guard.site_id
+              AND group_id = substr(principal, 7))
+          WHEN principal LIKE 'user:%%' THEN NOT EXISTS (
+              SELECT FROM account WHERE account.site_id = guard.site_id
+              AND account_id = substr(principal, 6))
+          END)
+"""
+RECORD_ACCOUNTS = """
+INSERT INTO account (site_id, account_id, username, email, is_active, classes, checked_at)
+SELECT %(site_id)s, account_id, username, email, is_active, classes, %(checked_at)s
+FROM jsonb_to_recordset(%(accounts)s) AS given (
+    account_id text, username text, email text, is_active boolean, classes text[])
+ON CONFLICT (site_id, account_id) DO UPDATE SET
+    username = excluded.username, email = excluded.email, is_active = excluded.is_active,
+    classes = excluded.classes, checked_at = excluded.checked_at
+"""
+FORGET_ACCOUNTS = """
+DELETE FROM account
+WHERE site_id = %(site_id)s AND account_id <> ALL(%(account_ids)s::text[])
+"""
+# Of nodes that are gone or free, and sets of guards that no page has any more.
+FORGET_AUDIENCES = """
+DELETE FROM audience
+WHERE NOT EXISTS (SELECT FROM page WHERE page.audience_id = audience.id)
+"""
+FORGET_GUARDS = """
+DELETE FROM guard
+WHERE site_id = %(site_id)s
+  AND CASE kind
+      WHEN 'node' THEN NOT EXISTS (
+          SELECT FROM node WHERE node.site_id = guard.site_id
+          AND node_id = external_id AND restricted)
+          AND NOT EXISTS (SELECT FROM audience_guard WHERE guard_id = guard.id)
+      WHEN 'space' THEN NOT EXISTS (
+          SELECT FROM space WHERE space.site_id = guard.site_id AND key = external_id)
+      END
+"""
+LOCK_PLACES = "SELECT pg_advisory_xact_lock(hashtextextended('confluence-mcp places', 0))"
+
+Readers = frozenset[Principal] | None
+
+
+class Guards:
+    """Who may read what of one site. Readers of None could not be told: then nobody passes.
+
+    What is recorded is believed until it is too old, or `for_ever`.
+    """
+
+    def __init__(self, database: Database, site_id: int, *, for_ever: bool = False) -> None:
+        self._database = database
+        self._site_id = site_id
+        self._checked_at = "infinity" if for_ever else "now"
+
+    def for_ever(self) -> "Guards":
+        """The same for what does not change any more, as in an export."""
+        return Guards(self._database, self._site_id, for_ever=True)
+
+    async def record_site(self, readers: Readers) -> None:
+        """Who may use the site at all."""
+        await self._record("site", {"": readers})
+
+    async def record_space(self, space_key: str, readers: Readers) -> None:
+        """Who may read a space."""
+        await self._record("space", {space_key: readers})
+
+    async def record_restrictions(self, run_id: int, restrictions: Mapping[str, Readers]) -> None:
+        """Who alone may read nodes; nobody named: no restriction; None: not known, so closed."""
+        await self._record("node", {key: who for key, who in restrictions.items() if who})
+        nodes = [
+            {"node_id": node_id, "restricted": None if readers is None else bool(readers)}
+            for node_id, readers in restrictions.items()
+        ]
+        await self._execute(MARK_NODES, nodes=Jsonb(nodes), run_id=run_id)
+
+    async def unread(
+        self, space_ids: Collection[int], *, before: int = 0, again: Collection[str] = ()
+    ) -> dict[str, str]:
+        """Nodes of these spaces whose restrictions are not known, or not since a run; by type.
+
+        And the nodes named `again`.
+        """
+        values = {
+            "site_id": self._site_id,
+            "space_ids": list(space_ids),
+            "item_kinds": ITEM_KINDS,
+            "before": before,
+            "again": list(again),
+        }
+        async with self._database.pool.connection() as connection:
+            return {row[0]: row[1] async for row in await connection.execute(UNREAD, values)}
+
+    async def finish_space(self, space_id: int) -> None:
+        """Records that the restrictions of all nodes of a space were asked for."""
+        await self._execute(MARK_SPACE, space_id=space_id)
+
+    async def has_strangers(self) -> bool:
+        """Whether anything is granted to groups or accounts that were never asked for."""
+        async with self._database.pool.connection() as connection:
+            row = await (
+                await connection.execute(HAS_STRANGERS, {"site_id": self._site_id})
+            ).fetchone()
+        return row is not None and row[0]
+
+    async def groups(self) -> list[str]:
+        """The groups that anything is granted to."""
+        return await self._column(GROUPS)
+
+    async def record_group(self, group_id: str, members: Collection[str] | None) -> None:
+        """Who is in a group; None where nobody could tell: then it lets nobody in."""
+        values = {
+            "site_id": self._site_id,
+            "group_id": clean(group_id),
+            "checked_at": None if members is None else self._checked_at,
+            "members": [clean(member) for member in members or ()],
+        }
+        async with self._database.pool.connection() as connection, connection.pipeline():
+            for query in (RECORD_GROUP, LEAVE_GROUP, JOIN_GROUP):
+                await connection.execute(query, values)
+
+    async def accounts(self) -> list[str]:
+        """The accounts that anything is granted to, by themselves or in a group."""
+        return await self._column(ACCOUNTS)
+
+    async def record_accounts(self, accounts: Collection[Account]) -> None:
+        """Brings accounts up to date."""
+        rows = [
+            {
+                "account_id": clean(account.account_id),
+                "username": account.username and clean(account.username),
+                "email": account.email and clean(account.email),
+                "is_active": account.is_active,
+                "classes": sorted(account.classes),
+            }
+            for account in accounts
+        ]
+        await self._execute(RECORD_ACCOUNTS, accounts=Jsonb(rows))
+
+    async def keep_groups(self, group_ids: Collection[str]) -> None:
+        """Forgets all groups but these."""
+        await self._execute(FORGET_GROUPS, group_ids=[clean(one) for one in group_ids])
+
+    async def keep_accounts(self, account_ids: Collection[str]) -> None:
+        """Forgets all accounts but these."""
+        await self._execute(FORGET_ACCOUNTS, account_ids=[clean(one) for one in account_ids])
+
+    async def tidy_up(self) -> None:
+        """Forgets guards and audiences that nothing points to."""
+        values = {"site_id": self._site_id}
+        async with self._database.pool.connection() as connection:
+            await connection.execute(LOCK_PLACES)
+            await connection.execute(FORGET_AUDIENCES)
+            await connection.execute(FORGET_GUARDS, values)
+
+    async def _record(self, kind: str, guards: Mapping[str, Readers]) -> None:
+        rows = [
+            {
+                "external_id": clean(external_id),
+                "readers": None if readers is None else sorted(clean(str(one)) for one in readers),
+            }
+            for external_id, readers in guards.items()
+        ]
+        if rows:
+            await self._execute(RECORD, kind=kind, guards=Jsonb(rows))
+
+    async def _execute(self, query: LiteralString, **values: object) -> None:
+        values |= {"site_id": self._site_id, "checked_at": self._checked_at}
+        async with self._database.pool.connection() as connection:
+            await connection.execute(query, values)
+
+    async def _column(self, query: LiteralString) -> list[str]:
+        async with self._database.pool.connection() as connection:
+            rows = await connection.execute(query, {"site_id": self._site_id})
+            return [row[0] async for row in rows]
