@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
+from functools import partial
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from index.language import language_of
 from index.records import (
@@ -26,11 +27,13 @@ from ingest.storage_format import LinkContext, convert
 
 # Raised whenever conversion or chunking change what comes out: pages stored by an older recipe are
 # fetched and converted anew by the next run.
-RECIPE = 2
+RECIPE = 3
 # Tokens of a chunk with its title and heading path; see the README on retrieval quality.
 CHUNK_TOKENS = 256
 
-_FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+# Of others the short form of an address does not always open.
+_PLAIN_TITLE = re.compile(r"[\w ,()-][\w .,()-]*")
+_FENCE = re.compile(r"^(`{3,}+|~{3,}+).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _LANGUAGE_SAMPLE = 6_000
 _SELECTION = 80  # characters of what an inline comment points at, in its heading
 _DEEPEST = 6
@@ -40,8 +43,8 @@ _DEEPEST = 6
 class Surroundings:
     """What pages refer to but do not contain.
 
-    `ancestors` are by page id, `addresses` by space key in lower case and title, `user_names` by
-    account id, user key or user name. `now` dates what Confluence gives no date of.
+    `ancestors` are by page id, `user_names` by account id, user key or user name. `now` dates what
+    Confluence gives no date of.
     """
 
     now: datetime
@@ -49,22 +52,31 @@ class Surroundings:
     deployment: Deployment
     attachment_url: Callable[[str, str], str]
     ancestors: Mapping[str, tuple[str, ...]]
-    addresses: Mapping[tuple[str, str], str]
     user_names: Mapping[str, str]
 
     def links_of(self, work: Work, title: str) -> LinkContext:
         """What links in the texts of one page, of that title now, lead to."""
         return LinkContext(
             space_key=work.space_key,
-            page_url=lambda key, title: self.addresses.get(
-                ((key or work.space_key).lower(), title)
-            ),
+            page_url=partial(page_address, self.site_url),
             attachment_url=lambda filename: self.attachment_url(work.page_id, filename),
             user_name=self.user_names.get,
             page_title=title,
             deployment=self.deployment,
             jira_url=_jira_url(self.site_url, self.deployment),
         )
+
+
+def page_address(site_url: str, space_key: str, title: str) -> str:
+    """Where a page of that title opens, whether there is one or not.
+
+    Not the address of a page that is there: a link must not tell a reader which titles lead to
+    pages that others may see.
+    """
+    if _PLAIN_TITLE.fullmatch(title):
+        return f"{site_url}/display/{quote(space_key)}/{quote_plus(title)}"
+    query = urlencode({"spaceKey": space_key, "title": title})
+    return f"{site_url}/pages/viewpage.action?{query}"
 
 
 @dataclass(frozen=True, slots=True)

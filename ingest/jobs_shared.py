@@ -11,12 +11,11 @@ from index.database import Database
 from index.embeddings import Embedder
 from index.errors import ConfluenceMcpError
 from index.models import EmbeddingModel, active_model, require_model
-from index.nodes import Nodes
 from index.queue import Queue
 from index.store import Store
-from index.work import WorkList
 from ingest.attachments.reading import AttachmentReader
 from ingest.pipeline import Target
+from ingest.run import target_of
 from ingest.settings import IngestSettings
 from ingest.sources.source import Source
 
@@ -116,6 +115,4 @@ class Shared:
     async def target_for(self, model: EmbeddingModel) -> Target:
         """The index of the site."""
         store = await Store.open(self.database, self.site_url, model)
-        return Target(
-            store, Nodes(self.database, store.site_id), WorkList(self.database, store.site_id)
-        )
+        return target_of(self.database, store)

@@ -13,6 +13,7 @@ import psycopg
 from index.chunk_write import PageChangedMeanwhile
 from index.embeddings import Embedder, Vector
 from index.errors import AuthenticationError, NotFound, SourceError, SourceUnavailable
+from index.guards import Guards
 from index.language import clean
 from index.nodes import ItemNode, Nodes
 from index.page_write import PageUpdate
@@ -32,7 +33,7 @@ from ingest.listing import node_of
 from ingest.report import Report
 from ingest.sources.source import Source
 from ingest.stages import batches, flowing
-from ingest.storage_format import page_references, user_ids
+from ingest.storage_format import user_ids
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Target:
     store: Store
     nodes: Nodes
     work_list: WorkList
+    guards: Guards
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +166,12 @@ class Pipeline:
     async def _surroundings(self, batch: Sequence[Fetched]) -> Surroundings:
         work_list = self._target.work_list
         people = {person for fetched in batch for person in _people(fetched)}
-        names = {name for fetched in batch for name in _references(fetched)}
         return Surroundings(
             now=datetime.now(UTC),
             site_url=self._source.site_url,
             deployment=self._source.deployment,
             attachment_url=self._source.attachment_url,
             ancestors=await work_list.ancestors([one.work.page_id for one in batch]),
-            addresses=await work_list.addresses(names),
             user_names=await self._source.user_names(people),
         )
 
@@ -253,13 +253,6 @@ def _people(fetched: Fetched) -> set[str]:
     for comment in fetched.comments or ():
         people |= user_ids(comment.storage) | {comment.author or ""}
     return people - {""}
-
-
-def _references(fetched: Fetched) -> set[tuple[str, str]]:
-    storages = [fetched.page.storage] if fetched.page else []
-    storages += [comment.storage for comment in fetched.comments or ()]
-    key = fetched.work.space_key
-    return {name for storage in storages for name in page_references(storage, key)}
 
 
 def _title(one: Converted) -> str:

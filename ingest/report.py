@@ -11,6 +11,7 @@ class Report:
     `moved` only stand elsewhere; `chunks` belong to stored pages, `embedded` are those of them
     that were sent to the embedding model, in about `tokens` tokens. `requests` went to Confluence.
     `problems` are sentences, `error` is why the run ended early; with either it did not succeed.
+    `warnings` tell of permissions that could not be read, which hides pages and loses none.
     """
 
     site_url: str
@@ -30,6 +31,7 @@ class Report:
     tokens: int = 0
     requests: int = 0
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
     error: str | None = None
 

@@ -11,6 +11,7 @@ from index.database import Database
 from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
 from index.errors import DatabaseError
+from index.guards import Guards
 from index.models import EmbeddingModel, active_model, claim_model
 from index.nodes import Nodes
 from index.runs import finish_run, only_run, start_run
@@ -94,9 +95,7 @@ async def _ingest(
         store = await Store.open(database, source.site_url, model)
         run_id = await start_run(database, store.site_id)
         async with AttachmentReader() as reader:
-            target = Target(
-                store, Nodes(database, store.site_id), WorkList(database, store.site_id)
-            )
+            target = target_of(database, store)
             report = Report(source.site_url)
             fetcher = Fetcher(source, reader, plan.rules, has_comments=plan.has_comments)
             pipeline = Pipeline(source, target, embedder, fetcher, report, progress)
@@ -106,6 +105,14 @@ async def _ingest(
             return await _recorded(database, run_id, sync)
     finally:
         await embedder.close()
+
+
+def target_of(database: Database, store: Store) -> Target:
+    """The index of one site."""
+    site_id = store.site_id
+    return Target(
+        store, Nodes(database, site_id), WorkList(database, site_id), Guards(database, site_id)
+    )
 
 
 async def leave_stand_ins(database: Database, source: Source) -> None:

@@ -1,6 +1,5 @@
 """Confluence storage format to Markdown. Pure: no network, no database."""
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +9,12 @@ from ingest.body import content, diagrams, elements, links, macros, tables
 from ingest.body.blocks import Block, LinkContext
 from ingest.body.elements import drop
 from ingest.body.last_resort import words_only
-from ingest.body.names import AC, Element
+from ingest.body.names import AC, Element, unescaped
 from ingest.body.parser import parse, sections
 from ingest.body.properties import page_properties
 from ingest.body.walk import Flow, Handler, Walk
 
 _USER = re.compile(r"\bri:(?:account-id|userkey|username)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
-_PAGE = re.compile(r"<ri:(?:page|blog-post)\s((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
-_NAMING = re.compile(r"\bri:(content-title|space-key)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
 _BLANKS = str.maketrans("\t\r\n", "   ")
 _MACROS = {**macros.MACROS, **diagrams.MACROS, "details": page_properties}
 
@@ -73,27 +70,13 @@ def user_ids(storage: str) -> frozenset[str]:
     return frozenset(user_id for user_id in ids if user_id)
 
 
-def page_references(storage: str, space_key: str) -> frozenset[tuple[str, str]]:
-    """Pages and blog posts that a body names, as (space key, title).
-
-    Where a body does not say the space, it means its own, which `space_key` is.
-    """
-    tags = (tag for piece in _markup(storage) for tag in _PAGE.findall(piece))
-    names = (
-        {name: _value(double or single) for name, double, single in _NAMING.findall(tag)}
-        for tag in tags
-    )
-    pairs = ((name.get("space-key") or space_key, name.get("content-title")) for name in names)
-    return frozenset((key, title) for key, title in pairs if title)
-
-
 def _markup(storage: str) -> Iterator[str]:
     return (piece for is_cdata, piece in sections(storage) if not is_cdata)
 
 
 def _value(source: str) -> str:
     """The value of an attribute as a parser reads it."""
-    return html.unescape(source.translate(_BLANKS))
+    return unescaped(source.translate(_BLANKS))
 
 
 def _macro(walk: Walk, element: Element, flow: Flow) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -11,6 +11,7 @@ from index.errors import SourceError
 from index.nodes import Reading
 from index.records import Space
 from index.work import Recipes, Work
+from ingest.access import AccessReading
 from ingest.convert_page import RECIPE
 from ingest.fetch import AttachmentRules
 from ingest.listing import Listing, OpenSpace, is_sudden
@@ -34,7 +35,7 @@ EVERY_KIND = AttachmentRules()
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is to look at.
+    """What a run is to look at; with `has_access` also who may read it.
 
     A run that `is_partial` leaves spaces alone that the filter does not admit; others hide them.
     `full` fetches every page anew, and believes a listing that misses most of the known pages.
@@ -45,6 +46,7 @@ class Plan:
     space_filter: SpaceFilter = EVERY_SPACE
     rules: AttachmentRules = EVERY_KIND
     has_comments: bool = True
+    has_access: bool = True
     full: bool = False
     is_partial: bool = False
     quick: bool = False
@@ -66,6 +68,7 @@ class Plan:
             space_filter=SpaceFilter(only, frozenset()) if only else settings.space_filter,
             rules=AttachmentRules(settings.attachment_kinds, settings.attachment_bytes),
             has_comments=settings.confluence_comments,
+            has_access=settings.confluence_permissions,
             full=full,
             is_partial=bool(only),
             quick=quick and not full,
@@ -128,8 +131,10 @@ class Sync:
         listing = self._listing()
         if self._plan.quick and not self._is_sweep_due(reading, account_id):
             reading = await self._look_at_feeds(listing, spaces, reading)
+            await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
             reading = await self._look_at_all(listing, spaces, reading, account_id)
+            await self._look_at_access(lambda access: access.all(spaces))
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)
@@ -137,6 +142,12 @@ class Sync:
         self.report.moved += await self._target.work_list.place()
         self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
         return spaces
+
+    async def _look_at_access(self, look: Callable[[AccessReading], Awaitable[None]]) -> None:
+        if self._plan.has_access:
+            access = AccessReading(self._source, self._target.guards, self._run_id)
+            await look(access)
+            self.report.warnings += access.warnings
 
     def _is_sweep_due(self, reading: Reading, account_id: str) -> bool:
         if reading.listed_at is None or reading.swept_at is None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from index.records import ChunkKind, ContentType, Space, State
+from ingest.sources.access import AccessSource
 
 ITEM_KINDS = frozenset((ChunkKind.COMMENT, ChunkKind.ATTACHMENT))
 
@@ -116,6 +117,11 @@ class Source(Protocol):
     @property
     def requests(self) -> int:
         """Requests sent to the site so far."""
+        ...
+
+    @property
+    def access(self) -> AccessSource:
+        """Who may read what."""
         ...
 
     async def identity(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from index.access import CRAWLER
 from index.database import Database
 from index.errors import AuthenticationError, NotFound
 from index.pages import Pages
@@ -52,7 +53,7 @@ class Wiki:
 
     async def _title(self, page_id: str) -> str | None:
         try:
-            return (await self._pages.page(page_id)).info.title
+            return (await self._pages.page(CRAWLER, page_id)).info.title
         except NotFound:
             return None
 
@@ -85,7 +86,7 @@ async def test_a_site_goes_in_and_a_second_run_fetches_nothing(
     wiki.site.request_log.clear()
     second = await wiki.run()
 
-    stored = await Pages(database).page(page.id)
+    stored = await Pages(database).page(CRAWLER, page.id)
     assert first.succeeded
     assert second.succeeded
     assert (first.spaces, first.pages, first.stored, first.failed) == (2, 33, 33, 0)
@@ -113,7 +114,10 @@ async def test_comments_and_attachments_go_in_and_follow_what_changes(
     plan = wiki.site.attach(page_id, "plan 1.txt", media_type="text/plain", data=b"Dig a well.")
     await wiki.run()
     pages = Pages(database)
-    before, old_plan = await pages.page(page_id), await pages.attachment(page_id, plan.filename)
+    before, old_plan = (
+        await pages.page(CRAWLER, page_id),
+        await pages.attachment(CRAWLER, page_id, plan.filename),
+    )
 
     wiki.site.resolve_comment(why.id)
     wiki.site.edit_comment(reply.id, "<p>Because of nineteen.</p>")
@@ -123,8 +127,8 @@ async def test_comments_and_attachments_go_in_and_follow_what_changes(
     wiki.site.request_log.clear()
     third = await wiki.run()
 
-    after, post = await pages.page(page_id), await pages.page(post_id)
-    new_plan = await pages.attachment(page_id, plan.filename)
+    after, post = await pages.page(CRAWLER, page_id), await pages.page(CRAWLER, post_id)
+    new_plan = await pages.attachment(CRAWLER, page_id, plan.filename)
     assert second.succeeded
     assert [(one.comment_id, one.parent_id, one.resolution) for one in before.comments] == [
         (why.id, None, "open"),

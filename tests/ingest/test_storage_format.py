@@ -9,7 +9,7 @@ import pytest
 
 from index.records import Heading, Unreadable
 from ingest.sources.source import Deployment
-from ingest.storage_format import Conversion, convert, page_references, user_ids
+from ingest.storage_format import Conversion, convert, user_ids
 from tests.ingest.linked_site import CONTEXT
 
 DATACENTER = replace(CONTEXT, deployment=Deployment.DATACENTER)
@@ -332,48 +332,6 @@ def test_people_are_found_in_mentions_and_macros() -> None:
 def test_people_are_found_in_a_broken_body() -> None:
     assert user_ids('<p><ri:user ri:account-id="a-1"><b></i> & <![CDATA[ open') == {"a-1"}
     assert user_ids("") == frozenset()
-
-
-def test_pages_are_found_wherever_a_body_names_them() -> None:
-    body = (
-        '<ac:link><ri:page ri:content-title="A &amp; B" ri:version-at-save="3"/></ac:link>'
-        "<ri:page ri:space-key='OPS'\n ri:content-title='Q > A'></ri:page>"
-        '<ac:structured-macro ac:name="include"><ac:parameter ac:name=""><ac:link>'
-        '<ri:blog-post ri:posting-day="2026/01/05" ri:content-title="We &quot;moved&quot;"/>'
-        "</ac:link></ac:parameter></ac:structured-macro>"
-        '<ri:attachment ri:filename="x"><ri:page ri:content-title="Owner"/></ri:attachment>'
-        '<ac:plain-text-body><![CDATA[<ri:page ri:content-title="not me"/>]]></ac:plain-text-body>'
-        '<ri:page ri:space-key="OPS"/><ri:page ri:content-title=""/>'
-        '<ri:attachment ri:content-title="nor me"/>'
-    )
-
-    assert page_references(body, "ENG") == {
-        ("ENG", "A & B"),
-        ("OPS", "Q > A"),
-        ("ENG", 'We "moved"'),
-        ("ENG", "Owner"),
-    }
-
-
-def test_every_page_that_a_conversion_asks_for_is_found_before_it() -> None:
-    bodies = [path.read_text() for path in _CONSTRUCTS if "legacy" not in path.stem]
-    asked: set[tuple[str, str]] = set()
-
-    def remember(space_key: str, title: str) -> None:
-        asked.add((space_key, title))
-
-    for body in bodies:
-        convert(body, replace(CONTEXT, page_url=remember))
-
-    assert asked
-    assert asked <= {pair for body in bodies for pair in page_references(body, "ENG")}
-
-
-def test_pages_are_found_in_a_broken_body() -> None:
-    body = '<p><ri:page ri:content-title="A"><b></i> & <ri:page ri:content-title="B <![CDATA[ open'
-
-    assert page_references(body, "ENG") == {("ENG", "A")}
-    assert page_references("", "ENG") == frozenset()
 
 
 def test_a_body_that_cannot_be_converted_keeps_its_words() -> None:

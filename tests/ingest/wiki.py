@@ -10,6 +10,7 @@ from typing import LiteralString
 from psycopg.rows import TupleRow
 from pydantic import SecretStr
 
+from index.access import CRAWLER
 from index.database import Database
 from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
@@ -112,7 +113,7 @@ class Wiki:
 
     async def page(self, page_id: str) -> StoredPage:
         """A page as readers get it."""
-        return await Pages(self.database).page(page_id)
+        return await Pages(self.database).page(CRAWLER, page_id)
 
     async def shows(self, page_id: str) -> bool:
         """Whether readers get a page."""
@@ -131,7 +132,7 @@ class Wiki:
 
         embedders: list[Embedder] = []
         try:
-            result = await Searcher(self.database, choose).search(query, limit=50)
+            result = await Searcher(self.database, choose).search(CRAWLER, query, limit=50)
         finally:
             for embedder in embedders:
                 await embedder.close()

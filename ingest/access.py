@@ -1,0 +1,180 @@
+"""Brings who may read what from a site into the index.
+
+What a site refuses to tell is closed to everybody. Where it gives no answer at all, what was known
+before holds until it is too old for the readers.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from index.errors import AuthenticationError, SourceError, SourceUnavailable
+from index.guards import Guards, Readers
+from index.principals import Account
+from index.records import ContentType, Space
+from ingest.listing import OpenSpace
+from ingest.sources.pace import in_parallel
+from ingest.sources.source import Source
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+AT_ONCE = 4  # requests; the source's own pace holds them back further
+SHOWN = 5  # names in a warning
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a site answered: `readers` is None where it refused. Without an answer: nothing."""
+
+    readers: Readers
+
+
+class AccessReading:
+    """One look at who may read what, by one run. `warnings` are sentences for the operator."""
+
+    def __init__(self, source: Source, guards: Guards, run_id: int) -> None:
+        self._source = source
+        self._access = source.access
+        self._guards = guards.for_ever() if self._access.is_snapshot else guards
+        self._run_id = run_id
+        self._untold: defaultdict[str, list[tuple[str, SourceError]]] = defaultdict(list)
+
+    async def all(self, spaces: Sequence[OpenSpace]) -> None:
+        """Reads everything anew, for these spaces: once they have been swept."""
+        await self._site()
+        for one in spaces:
+            await self._space(one)
+        await self._groups()
+        await self._accounts()
+        await self._guards.tidy_up()
+
+    async def news(self, spaces: Sequence[OpenSpace], again: Collection[str]) -> None:
+        """Reads what is not known yet, and the restrictions of the nodes named `again`."""
+        space_ids = [one.space_id for one in spaces]
+        await self._one_by_one(await self._guards.unread(space_ids, again=again))
+        if await self._guards.has_strangers():
+            await self._site()
+            await self._groups()
+            await self._accounts()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be read, and why."""
+        return [
+            f"Who may read {_names(what, [name for name, _ in untold])} cannot be told, so it is "
+            f"shown to nobody but the crawler. {untold[0][1]}"
+            for what, untold in self._untold.items()
+        ]
+
+    async def _site(self) -> None:
+        told = await self._told("the site", "", self._access.site_readers)
+        if told is not None:
+            await self._guards.record_site(told.readers)
+
+    async def _space(self, one: OpenSpace) -> None:
+        space = one.space
+        told = await self._told("the spaces", space.key, partial(self._access.space_readers, space))
+        if told is not None:
+            await self._guards.record_space(space.key, told.readers)
+        try:
+            await self._listed(space)
+        except AuthenticationError:
+            raise
+        except SourceError as error:  # each node is asked for by itself then
+            logger.warning("space=%s restrictions are not listed: %s", space.key, error)
+        unread = await self._guards.unread([one.space_id], before=self._run_id)
+        if await self._one_by_one(unread):
+            await self._guards.finish_space(one.space_id)
+
+    async def _listed(self, space: Space) -> None:
+        batch: dict[str, Readers] = {}
+        try:
+            async for node_id, readers in self._access.restrictions(space):
+                batch[node_id] = readers
+                if len(batch) == BATCH:
+                    await self._guards.record_restrictions(self._run_id, batch)
+                    batch = {}
+        finally:
+            await self._guards.record_restrictions(self._run_id, batch)
+
+    async def _one_by_one(self, nodes: Mapping[str, str]) -> bool:
+        """Whether there was an answer about each of the nodes."""
+        jobs = [partial(self._restriction, node_id, kind) for node_id, kind in nodes.items()]
+        found: dict[str, Readers] = {}
+        async for node_id, told in in_parallel(jobs, AT_ONCE):
+            if told is not None:
+                found[node_id] = told.readers
+        await self._guards.record_restrictions(self._run_id, found)
+        return len(found) == len(nodes)
+
+    async def _restriction(self, node_id: str, kind: str) -> tuple[str, Told | None]:
+        ask = partial(self._access.restriction, node_id, ContentType(kind))
+        return node_id, await self._told("the pages", node_id, ask)
+
+    async def _groups(self) -> None:
+        group_ids = await self._guards.groups()
+        await self._guards.keep_groups(group_ids)
+        async for _ in in_parallel([partial(self._group, one) for one in group_ids], AT_ONCE):
+            pass
+
+    async def _group(self, group_id: str) -> None:
+        try:
+            members = await self._access.members(group_id)
+        except AuthenticationError:
+            raise
+        except SourceUnavailable as error:
+            self._note("what is open to the groups", group_id, error)
+        except SourceError as error:
+            self._note("what is open to the groups", group_id, error)
+            await self._guards.record_group(group_id, None)
+        else:
+            await self._guards.record_group(group_id, members)
+
+    async def _accounts(self) -> None:
+        wanted = await self._guards.accounts()
+        await self._guards.keep_accounts(wanted)
+        for at in range(0, len(wanted), BATCH):
+            await self._some_accounts(wanted[at : at + BATCH])
+
+    async def _some_accounts(self, account_ids: Sequence[str]) -> None:
+        try:
+            found = await self._access.accounts(account_ids)
+        except AuthenticationError:
+            raise
+        except SourceError as error:
+            self._note("anything as the accounts", f"{len(account_ids)} of them", error)
+            return
+        unknown = set(account_ids) - {account.account_id for account in found}
+        gone = [Account(account_id, None, None, False, frozenset()) for account_id in unknown]
+        await self._guards.record_accounts([*found, *gone])
+
+    async def _told(
+        self, what: str, name: str, ask: Callable[[], Awaitable[Readers]]
+    ) -> Told | None:
+        """What the site answers; None when it does not answer."""
+        try:
+            return Told(await ask())
+        except AuthenticationError:
+            raise
+        except SourceUnavailable as error:
+            self._note(what, name, error)
+            return None
+        except SourceError as error:
+            self._note(what, name, error)
+            return Told(None)
+
+    def _note(self, what: str, name: str, error: SourceError) -> None:
+        self._untold[what].append((name, error))
+
+
+def _names(what: str, names: Sequence[str]) -> str:
+    """What it is about, with its first names."""
+    some = ", ".join(name for name in names[:SHOWN] if name)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{what} {some}{more}".strip()
