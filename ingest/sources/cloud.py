@@ -10,7 +10,9 @@ import httpx
 
 from index.errors import ConfigurationError
 from index.records import ChunkKind, Space
+from ingest.sources.access import AccessSource
 from ingest.sources.address import checked_url
+from ingest.sources.cloud_access import CloudAccess
 from ingest.sources.cloud_comments import CommentsOfPage
 from ingest.sources.cloud_items import CloudItems
 from ingest.sources.cloud_pages import COLLECTIONS, CloudPages
@@ -51,9 +53,9 @@ class CloudSource:
     """One Confluence Cloud site, as an account sees it. Use it with `async with`.
 
     API tokens with scopes work at the API gateway only; it is used when the site itself refuses
-    the credentials. A scope that lacks for comments, attachments, folders or the search raises
-    NotVisible there, and AuthenticationError where nothing could be read without it. `http` is
-    closed with the source.
+    the credentials. A scope that lacks for comments, attachments, folders, permissions or the
+    search raises NotVisible there, and AuthenticationError where nothing could be read without it.
+    `http` is closed with the source.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class CloudSource:
         self._pages = CloudPages(self._site, self._spaces)
         self._items = CloudItems(self._site)
         self._people = CloudPeople(self._site)
+        self._access = CloudAccess(self._site, self._spaces)
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,6 +107,11 @@ class CloudSource:
     def requests(self) -> int:
         """Requests sent to the site so far."""
         return self._site.requests
+
+    @property
+    def access(self) -> AccessSource:
+        """Who may read what."""
+        return self._access
 
     async def identity(self) -> str:
         """The account id behind the credentials; raises AuthenticationError when there is none."""

@@ -19,6 +19,14 @@ _DISPENSABLE = frozenset(
         "search",
         "convert-ids-to-types",
         "users-bulk",
+        "permissions",
+        "role-assignments",
+        "space-roles",
+        "space-permissions",
+        "space-role-mode",
+        "byOperation",
+        "group",
+        "membersByGroupId",
     }
 )
 

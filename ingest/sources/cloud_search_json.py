@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from ingest.sources.cloud_access_json import RestrictionsJson
 from ingest.sources.cloud_json import NUMERIC_ID, LabelJson, VersionJson, WebLinks
 from ingest.sources.http import ListingLinks, WireModel
 
@@ -51,6 +52,7 @@ class FoundJson(WireModel):
     ancestors: list[RelativeJson] | None = None
     container: RelativeJson | None = None
     metadata: MetadataJson | None = None
+    restrictions: RestrictionsJson | None = None
     extensions: ExtensionsJson | None = None
     links: WebLinks = Field(WebLinks(), alias="_links")
 

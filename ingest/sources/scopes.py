@@ -4,6 +4,10 @@ import re
 
 # The first that fits counts.
 _SCOPES = (
+    (r"/byOperation/", "read:content-details:confluence"),
+    (r"/rest/api/group", "read:group:confluence"),
+    (r"/space-role-mode$", "read:configuration:confluence"),
+    (r"/space-(?:roles|permissions)|/role-assignments$", "read:space.permission:confluence"),
     (r"/user/current$|/users-bulk$", "read:user:confluence"),
     (r"attachment|/download", "read:attachment:confluence"),
     (r"comments", "read:comment:confluence"),

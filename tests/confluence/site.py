@@ -29,7 +29,7 @@ class Site(Items, PageTree):
     """A Confluence site.
 
     Every change moves `clock` one second on. `may_view` decides what an account sees; by default
-    everything except what `hide` has hidden.
+    what `permissions` allow, except what `hide` has hidden.
     """
 
     cloud_id = "35273b54-3f06-40d2-880f-dd28cf8daafa"
@@ -42,7 +42,7 @@ class Site(Items, PageTree):
         self.spaces: dict[str, Space] = {}
         self.labels: dict[tuple[str, str], Label] = {}
         self.cursor_epoch = 0
-        self.may_view: Callable[[User, Space | Content], bool] = self.is_unhidden
+        self.may_view: Callable[[User, Space | Content], bool] = self.is_allowed
 
     def add_space(
         self, key: str, name: str = "", *, kind: str = "global", description: str = ""
@@ -60,7 +60,23 @@ class Site(Items, PageTree):
             description=description,
         )
         self.spaces[space.id] = space
+        self.permissions.open_space(space)
         return space
+
+    def is_allowed(self, user: User, thing: Space | Content) -> bool:
+        """Whether a space, or a content in its space and below its ancestors, is open to a user.
+
+        Which spaces visitors without an account see is left to whoever asks.
+        """
+        if not self.is_unhidden(user, thing):
+            return False
+        user = self.users.get(user.account_id, user)
+        space = thing if isinstance(thing, Space) else self.spaces.get(thing.space_id)
+        if user.account_id and not (space and self.permissions.may_view_space(user, space)):
+            return False
+        if isinstance(thing, Space):
+            return True
+        return self.permissions.may_view_content(user, [*self.ancestors(thing), thing])
 
     def space(self, key: str) -> Space:
         """The space with a key, as it is now."""

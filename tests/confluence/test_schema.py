@@ -14,6 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 from tests.confluence.cloud.app import V2
 from tests.confluence.content import ContentKind
 from tests.confluence.faults import Faults, Json, rewritten
+from tests.confluence.permissions import LICENSED, Grant
 from tests.confluence.site import Site
 from tests.confluence.visiting import visiting
 
@@ -59,7 +60,24 @@ def rich_site() -> Site:
         for selection in (None, "Hello"):
             comment = site.comment(content_id, "<p>Why?</p>", selection=selection)
             site.comment(content_id, "<p>So.</p>", parent=comment.id)
+    limit_access(site)
     return site
+
+
+def limit_access(site: Site) -> None:
+    """Permissions, roles and restrictions of every kind."""
+    permissions, space = site.permissions, site.space("ENG")
+    permissions.role_mode = "ROLES_TRANSITION"
+    ada, guest = site.add_user("Ada", email="ada@example.com"), site.add_user("Guest")
+    team = permissions.add_group("Team", site.crawler, ada, guest)
+    permissions.guests.add(guest.account_id)
+    gone: Grant = ("user", "712020:gone")
+    grants: list[Grant] = [("user", ada.account_id), ("group", team.id), ("class", LICENSED)]
+    permissions.grant(space, *grants)
+    permissions.assign(space, permissions.add_role("Reader", can_view=True), *grants)
+    permissions.assign(space, permissions.add_role("Exporter", can_view=False), *grants)
+    for content in list(site.contents.values()):
+        permissions.restrict(content, *grants[:2], gone)
 
 
 def addresses(site: Site) -> Iterator[tuple[str, str]]:
@@ -67,6 +85,8 @@ def addresses(site: Site) -> Iterator[tuple[str, str]]:
     comments = [c for c in site.comments.values() if c.parent_id is None]
     ids = {content.kind + "s": content.id for content in reversed(site.contents.values())}
     ids |= {"spaces": site.space("ENG").id, "attachments": ""}
+    ids |= {"space-permissions": "", "space-role-mode": ""}
+    ids["space-roles"] = next(iter(site.permissions.roles))
     ids |= {("inline" if c.selection else "footer") + "-comments": c.id for c in comments}
     ids["pages"] = next(iter(site.comments.values())).container_id
     for template in V2:
@@ -187,18 +207,57 @@ def test_kinds_of_content_have_the_described_shape(description: JsonValue) -> No
     compare(description, "/content/convert-ids-to-types", answer)
 
 
+@pytest.fixture(scope="module")
+def description_of_v1() -> JsonValue:
+    return TypeAdapter[JsonValue](JsonValue).validate_json(DESCRIPTION_OF_V1.read_bytes())
+
+
+def compare_v1(description: JsonValue, schema: str, answer: httpx.Response) -> None:
+    """Raise ValidationError where an answer of REST v1 differs from a schema."""
+    schemas = part(description, "components", "schemas")
+    reference: JsonValue = {"$ref": f"#/components/schemas/{schema}"}
+    whole = json_schema({**reference, "components": {"schemas": schemas}})
+    assert isinstance(whole, dict)
+    validate(answer.raise_for_status().json(), whole, cls=Draft202012Validator)
+
+
 @pytest.mark.parametrize("kind", ["page", "folder", "comment"])
-def test_what_a_search_finds_has_the_described_shape(kind: str) -> None:
-    expand = "ancestors,container,metadata.labels,space,version"
+def test_what_a_search_finds_has_the_described_shape(
+    description_of_v1: JsonValue, kind: str
+) -> None:
+    read = "restrictions.read.restrictions"
+    expand = f"ancestors,container,metadata.labels,space,version,{read}.user,{read}.group"
 
     with visiting(rich_site()) as client:
         parameters = {"cql": f"type = {kind}", "expand": expand}
-        answer = client.get("/rest/api/content/search", params=parameters).json()
+        answer = client.get("/rest/api/content/search", params=parameters)
 
-    description = TypeAdapter[JsonValue](JsonValue).validate_json(DESCRIPTION_OF_V1.read_bytes())
-    schemas = part(description, "components", "schemas")
-    array: JsonValue = {"$ref": "#/components/schemas/ContentArray"}
-    whole = json_schema({**array, "components": {"schemas": schemas}})
-    assert isinstance(whole, dict)
-    assert answer["results"]
-    validate(answer, whole, cls=Draft202012Validator)
+    assert answer.json()["results"]
+    assert ("restrictions" in answer.json()["results"][0]) == (kind != "comment")
+    compare_v1(description_of_v1, "ContentArray", answer)
+
+
+def test_restrictions_have_the_described_shape(description_of_v1: JsonValue) -> None:
+    site = rich_site()
+    content_id = next(iter(site.contents))
+
+    with visiting(site) as client:
+        answer = client.get(f"/rest/api/content/{content_id}/restriction/byOperation/read")
+
+    assert answer.json()["restrictions"]["user"]["size"] == 2
+    assert answer.json()["restrictions"]["group"]["size"] == 1
+    compare_v1(description_of_v1, "ContentRestriction", answer)
+
+
+def test_groups_and_members_have_the_described_shape(description_of_v1: JsonValue) -> None:
+    site = rich_site()
+    group_id = next(iter(site.permissions.site_groups))
+
+    with visiting(site) as client:
+        groups = client.get("/rest/api/group?limit=1")
+        path = f"/rest/api/group/{group_id}/membersByGroupId"
+        members = client.get(path, params={"limit": 2, "shouldReturnTotalSize": "true"})
+
+    assert (groups.json()["size"], members.json()["size"]) == (1, 2)
+    compare_v1(description_of_v1, "GroupArrayWithLinks", groups)
+    compare_v1(description_of_v1, "UserArray", members)

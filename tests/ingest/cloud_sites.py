@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from index.principals import Principal, group, user
 from index.records import Space
 from ingest.sources.cloud import CloudSource
 from ingest.sources.pace import Pace, Timing
 from ingest.sources.source import PageSummary, SourcePage
 from tests.confluence.accounts import EMAIL, TOKEN
-from tests.confluence.faults import Faults
+from tests.confluence.content import Content, User
+from tests.confluence.faults import Fault, Faults
+from tests.confluence.permissions import Grant
 from tests.confluence.server import serve
 from tests.confluence.site import Site
 
@@ -54,6 +57,10 @@ class Scene:
         async with CloudSource(self.base_url, auth, pace=pace) as source:
             yield source
 
+    def spoil(self, fault: Fault, path: str, query: str = "*") -> None:
+        """Lets every request that fits these patterns go wrong."""
+        self.faults.add(fault, path, query=query, times=None)
+
 
 @contextmanager
 def scene(site: Site) -> Generator[Scene]:
@@ -61,6 +68,18 @@ def scene(site: Site) -> Generator[Scene]:
     faults = Faults()
     with serve(site, faults) as base_url:
         yield Scene(site, faults, FakeTime(), base_url)
+
+
+def as_user(account: User) -> Grant:
+    """What is granted to one person."""
+    return "user", account.account_id
+
+
+def restricted(served: Scene, content: Content, *grants: Grant) -> frozenset[Principal]:
+    """Restricts a content to these and the crawler, which would not see it otherwise."""
+    grants = (*grants, as_user(served.site.crawler))
+    served.site.permissions.restrict(content, *grants)
+    return frozenset(user(name) if kind == "user" else group(name) for kind, name in grants)
 
 
 async def first_space(source: CloudSource) -> Space:
@@ -76,6 +95,13 @@ async def swept(source: CloudSource) -> list[PageSummary]:
 async def swept_page(source: CloudSource, page_id: str) -> PageSummary:
     """The summary of one page of the first space."""
     return next(summary for summary in await swept(source) if summary.page_id == page_id)
+
+
+async def bulk(source: CloudSource) -> dict[str, frozenset[Principal]]:
+    """What is told at once of the first space; nothing is told twice."""
+    told = [own async for own in source.access.restrictions(await first_space(source))]
+    assert len(dict(told)) == len(told)
+    return dict(told)
 
 
 async def pages_of(source: CloudSource, summaries: list[PageSummary]) -> dict[str, SourcePage]:

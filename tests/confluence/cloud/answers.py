@@ -57,6 +57,11 @@ def not_found() -> Refusal:
     return Refusal(404, v2_error(404))
 
 
+def v1_refusal(status: int, message: str) -> Refusal:
+    """A refusal by REST v1."""
+    return Refusal(status, v1_error(status, message))
+
+
 def unauthorized(message: str = "Unauthorized") -> Refusal:
     """The credentials are missing, wrong or too narrow, as the edge in front of the API says it."""
     realm = {"WWW-Authenticate": 'OAuth realm="https%3A%2F%2Fsimulated.atlassian.net"'}

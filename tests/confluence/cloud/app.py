@@ -12,8 +12,11 @@ from tests.confluence.cloud import (
     attachments,
     comments,
     contents,
+    groups,
     nodes,
     people,
+    restrictions,
+    roles,
     search,
     spaces,
 )
@@ -29,11 +32,19 @@ READ_USER = "read:user:confluence"
 READ_ATTACHMENT = "read:attachment:confluence"
 READ_COMMENT = "read:comment:confluence"
 READ_METADATA = "read:content.metadata:confluence"
+READ_PERMISSION = "read:space.permission:confluence"
+READ_GROUP = "read:group:confluence"
 SEARCH = "search:confluence"
 
 V2: dict[str, tuple[Endpoint, str]] = {
     "/spaces": (spaces.spaces, READ_SPACE),
     "/spaces/{id}": (spaces.space, READ_SPACE),
+    "/spaces/{id}/permissions": (roles.space_permissions, READ_SPACE),
+    "/spaces/{id}/role-assignments": (roles.role_assignments, READ_PERMISSION),
+    "/space-permissions": (roles.known_permissions, READ_PERMISSION),
+    "/space-role-mode": (roles.role_mode, "read:configuration:confluence"),
+    "/space-roles": (roles.roles, READ_PERMISSION),
+    "/space-roles/{id}": (roles.role, READ_PERMISSION),
     "/spaces/{id}/pages": (contents.pages_of_space, READ_PAGE),
     "/spaces/{id}/blogposts": (contents.blogposts_of_space, READ_PAGE),
     "/pages": (contents.pages, READ_PAGE),
@@ -64,6 +75,8 @@ V2: dict[str, tuple[Endpoint, str]] = {
     "/databases/{id}": (nodes.database, "read:database:confluence"),
     "/embeds/{id}": (nodes.embed, "read:embed:confluence"),
 }
+RESTRICTION = "/content/{id}/restriction/byOperation/{operation}"
+MEMBERS = "/group/{id}/membersByGroupId"
 DOWNLOAD = "/content/{id}/child/attachment/{attachment}/download"
 GONE = (
     "/content",
@@ -125,6 +138,9 @@ def _v1_routes(site: Site) -> list[BaseRoute]:
     return [
         _route(site, "/user/current", people.current_user, READ_USER),
         _route(site, "/content/search", search.content_search, SEARCH),
+        _route(site, RESTRICTION, restrictions.restriction, "read:content-details:confluence"),
+        _route(site, "/group", groups.groups, READ_GROUP),
+        _route(site, MEMBERS, groups.members, READ_GROUP),
         _route(site, DOWNLOAD, attachments.download, READ_ATTACHMENT),
         *(_route(site, path, removed, READ_PAGE) for path in GONE),
     ]

@@ -7,6 +7,7 @@ from urllib.parse import quote_plus
 
 from tests.confluence.cloud.answers import Json
 from tests.confluence.content import Content, Label, Space, User, Version
+from tests.confluence.permissions import Group
 from tests.confluence.site import Site
 
 
@@ -88,7 +89,7 @@ def label_payload(label: Label) -> Json:
     return {"id": label.id, "name": label.name, "prefix": label.prefix}
 
 
-def user_payload(user: User) -> Json:
+def user_payload(site: Site, user: User) -> Json:
     """An account, as users-bulk gives it."""
     name = "Former user" if user.status == "closed" else user.name
     return {
@@ -98,7 +99,7 @@ def user_payload(user: User) -> Json:
         "publicName": name,
         "accountType": user.account_type,
         "accountStatus": user.status,
-        "isExternalCollaborator": False,
+        "isExternalCollaborator": user.account_id in site.permissions.guests,
         "timeZone": "Etc/UTC",
         "personalSpaceId": None,
         "profilePicture": {"path": "/wiki/aa-avatar/default", "isDefault": True},
@@ -123,6 +124,39 @@ def current_user_payload(user: User, base: str) -> Json:
             "base": base,
             "context": "/wiki",
         },
+    }
+
+
+def person_payload(site: Site, account_id: str) -> Json | None:
+    """Somebody in a list of v1: a private e-mail is null, and so is a person that is no more."""
+    user = site.users.get(account_id)
+    if user is None:
+        return None
+    is_guest = account_id in site.permissions.guests
+    return {
+        "type": "known",
+        "accountId": account_id,
+        "accountType": user.account_type if user.account_type in ("atlassian", "app") else "",
+        "email": user.email or None,
+        "publicName": user.name,
+        "displayName": user.name,
+        "timeZone": None,
+        "isExternalCollaborator": is_guest,
+        "isGuest": is_guest,
+        "_expandable": {"operations": "", "personalSpace": ""},
+        "_links": {},
+    }
+
+
+def group_payload(group: Group) -> Json:
+    """A group of people."""
+    return {
+        "type": "group",
+        "name": group.name,
+        "id": group.id,
+        "usageType": "USERBASE_GROUP",
+        "managedBy": "ADMINS",
+        "_links": {},
     }
 
 

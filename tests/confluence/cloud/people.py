@@ -21,7 +21,7 @@ async def users_bulk(call: Call) -> JSONResponse:
     """The accounts with the ids in the body; unknown ones are left out."""
     ids = _account_ids(await call.request.body())
     known = [call.site.users[id] for id in dict.fromkeys(ids) if id in call.site.users]
-    return answer(call, [user_payload(user) for user in known])
+    return answer(call, [user_payload(call.site, user) for user in known])
 
 
 async def current_user(call: Call) -> JSONResponse:

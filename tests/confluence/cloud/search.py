@@ -15,6 +15,7 @@ from tests.confluence.cloud.answers import Json, Refusal, v1_error
 from tests.confluence.cloud.call import Call
 from tests.confluence.cloud.listing import Order, part
 from tests.confluence.cloud.payloads import links, timestamp
+from tests.confluence.cloud.restrictions import restrictions_found
 from tests.confluence.content import Comment, Content, Space, Version
 
 KINDS = ("page", "blogpost", "folder", "whiteboard", "database", "embed", "comment")
@@ -122,6 +123,8 @@ def _payload(call: Call, found: Found, expanded: Collection[str]) -> Json:
     shown |= {name: value for name, value in every.items() if name in expanded}
     if "metadata.labels" in expanded and not is_comment:
         shown["metadata"] = {"labels": _labels(content), "_expandable": {}}
+    if not is_comment:
+        shown |= restrictions_found(call, content, expanded)
     return shown
 
 

@@ -8,7 +8,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from tests.confluence.datacenter import contents, items, rooms, search
+from tests.confluence.datacenter import (
+    contents,
+    grants,
+    groups,
+    items,
+    restrictions,
+    rooms,
+    search,
+)
 from tests.confluence.datacenter.answers import Refusal, rest_error
 from tests.confluence.datacenter.call import Call, received
 from tests.confluence.datacenter.edition import Edition
@@ -25,9 +33,17 @@ V1: dict[str, Endpoint] = {
     "/content/{id}/child/attachment": items.attachments,
     "/content/{id}/child/comment": items.comments,
     "/content/{id}/label": contents.labels,
+    "/content/{id}/restriction/byOperation/{operation}": restrictions.restriction,
+    "/group/{name}/groupmember": groups.groups_within,
+    "/group/{name}/member": groups.members,
+    "/permissions": grants.permissions,
+    "/permissions/anonymous": grants.anonymous_permissions,
+    "/permissions/unlicensed": grants.unlicensed_permissions,
     "/server-information": rooms.server_information,
     "/space": rooms.spaces,
     "/space/{key}": rooms.space,
+    "/space/{key}/permissions": grants.space_permissions,
+    "/space/{key}/permissions/anonymous": grants.anonymous_space_permissions,
     "/user": rooms.user,
     "/user/current": rooms.current_user,
 }
@@ -36,6 +52,8 @@ WEB: dict[str, Endpoint] = {
     "/download/attachments/{id}/{filename:path}": items.download,
     "/login.action": items.login,
 }
+
+REMOTE: dict[str, Endpoint] = {"/rpc/json-rpc/confluenceservice-v2": grants.remote_call}
 
 
 def datacenter(edition: Edition | None = None) -> Callable[[Site], Starlette]:
@@ -46,16 +64,16 @@ def datacenter(edition: Edition | None = None) -> Callable[[Site], Starlette]:
 
 def _app(site: Site, edition: Edition) -> Starlette:
     allowances = None if edition.allowance is None else Allowances(edition.allowance)
-    routes, web = (
+    routes, web, remote = (
         [
-            Route(path, _answering(site, edition, allowances, endpoint))
+            Route(path, _answering(site, edition, allowances, endpoint), methods=[method])
             for path, endpoint in endpoints.items()
         ]
-        for endpoints in (V1, WEB)
+        for method, endpoints in (("GET", V1), ("GET", WEB), ("POST", REMOTE))
     )
     rest = Mount("/rest/api", routes=routes)
     return Starlette(
-        routes=[Mount(edition.context, routes=[rest, *web])],
+        routes=[Mount(edition.context, routes=[rest, *web, *remote])],
         exception_handlers={Refusal: _refused, HTTPException: _unroutable},
     )
 

@@ -8,6 +8,7 @@ from tests.confluence.datacenter.call import Call
 from tests.confluence.datacenter.item_payloads import hanging_payload
 from tests.confluence.datacenter.listing import listed, scanned
 from tests.confluence.datacenter.payloads import content_payload, label_payload
+from tests.confluence.datacenter.restrictions import restrictions_payload
 
 TYPES = ("page", "blogpost")
 STATUSES: dict[str, tuple[str, ...]] = {
@@ -52,7 +53,11 @@ async def labels(call: Call) -> JSONResponse:
 
 def page_payload(call: Call, content: Content) -> Json:
     """A page or blog post, with what hangs on it where that is asked for."""
-    return {**content_payload(call, content), **hanging_payload(call, content)}
+    return {
+        **content_payload(call, content),
+        **hanging_payload(call, content),
+        **restrictions_payload(call, content),
+    }
 
 
 def _chosen(call: Call, kind: str) -> list[Content]:

@@ -10,6 +10,10 @@ class Edition:
     `most` items come in one part of a listing, whatever is asked for. Visitors without login see
     `open_spaces` if the site `is_open`, else nothing at all. With an `allowance`, every so many
     requests of a user are followed by a refusal to wait for.
+
+    Permissions: whoever asks counts as an administrator if `is_administrator`. The Remote API may
+    be off, or want the password again and answer with a page. Members of a group are told with
+    those of groups within it if `flattens_groups`.
     """
 
     version: str = "9.2.1"
@@ -19,6 +23,11 @@ class Edition:
     open_spaces: frozenset[str] = frozenset()
     takes_passwords: bool = True
     allowance: int | None = None
+    is_administrator: bool = True
+    has_remote_api: bool = True
+    wants_password_again: bool = False
+    flattens_groups: bool = True
+    tells_anonymous_briefly: bool = False
 
     @property
     def has_scan(self) -> bool:
@@ -39,6 +48,21 @@ class Edition:
     def has_long_addresses(self) -> bool:
         """Whether web addresses look like those of Cloud."""
         return self._is_from(9, 0)
+
+    @property
+    def tells_groups_within(self) -> bool:
+        """Whether it is told which groups are members of a group."""
+        return self._is_from(8, 0)
+
+    @property
+    def tells_space_permissions(self) -> bool:
+        """Whether REST knows the permissions of spaces."""
+        return self._is_from(9, 1)
+
+    @property
+    def tells_permissions(self) -> bool:
+        """Whether REST knows the permissions of the whole site."""
+        return self._is_from(9, 2)
 
     def _is_from(self, major: int, minor: int) -> bool:
         numbers = self.version.split(".")

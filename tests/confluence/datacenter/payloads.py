@@ -26,6 +26,8 @@ def person_payload(call: Call, user: User) -> Json:
     shown: Json = {"profilePicture": {**picture, "width": 48, "height": 48}}
     if user is ANONYMOUS:
         return {"type": "anonymous", **shown, "displayName": user.name}
+    if "status" in call.expanded:
+        shown["status"] = "current" if user.status == "active" else "deactivated"
     return {
         "type": "known",
         "username": user.username,
@@ -33,7 +35,7 @@ def person_payload(call: Call, user: User) -> Json:
         **shown,
         "displayName": user.name,
         "_links": {"self": f"{call.base}/rest/api/user?key={user.user_key}"},
-        "_expandable": {"status": ""},
+        "_expandable": {} if "status" in call.expanded else {"status": ""},
     }
 
 
