@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ logger = logging.getLogger("confluence_mcp")
 DONE, FAILED, MISUSED = 0, 1, 2
 MOST_HITS = 100
 MOST_JOBS = 16
+MOST_DAYS = 3_650
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands.add_parser("search", help="search the index"))
     _add_ask(commands.add_parser("ask", help="answer a question from the index"))
     _add_status(commands.add_parser("status", help="show what the index holds"))
+    _add_doctor(commands.add_parser("doctor", help="look for what is wrong"))
+    _add_token(commands.add_parser("token", help="make and revoke keys for the HTTP server"))
     return parser
 
 
@@ -97,6 +101,7 @@ def _add_ingest(parser: argparse.ArgumentParser) -> None:
     add("--space", action="append", metavar="KEY", help="only this space; may be repeated")
     add("--full", action="store_true", help="fetch and store every page anew")
     add("--export", type=Path, metavar="PATH", help="a space export: zip or unpacked folder")
+    add("--public", action="store_true", help="let everybody read what is in the export")
     add("--json", action="store_true", help="print the report as JSON")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--every", metavar="15m", help="keep running, at this distance")
@@ -123,7 +128,7 @@ async def _ingest_when_due(options: argparse.Namespace, schedule: "Schedule") ->
 
     # Wrong settings are told now, not at two in the morning.
     settings = IngestSettings.load()
-    async with source_from(settings, options.export):
+    async with source_from(settings, options.export, public=options.public):
         pass
     async with (
         Database.open(settings, application_name="confluence-mcp ingest") as database,
@@ -167,11 +172,11 @@ async def _ingest_once(
         quick=may_be_quick,
         hinted=hinted,
     )
-    async with source_from(settings, options.export) as source:
+    async with source_from(settings, options.export, public=options.public) as source:
         with shown_progress() as progress:
             report = await ingest_once(settings, source, plan, progress=progress)
     print(json.dumps(report.to_json()) if options.json else report.summary(), flush=True)
-    for problem in report.problems:
+    for problem in [*report.warnings, *report.problems]:
         print(problem, file=sys.stderr)
     return DONE if report.succeeded else FAILED
 
@@ -253,20 +258,21 @@ def search(options: argparse.Namespace) -> int:
 async def _search(text: str, limit: int) -> int:
     from index.records import ChunkKind
     from server.app import open_deps
+    from server.calls import one_call
     from server.settings import ServerSettings
-    from server.texts import excerpt
+    from server.texts import excerpt, one_line
 
-    async with open_deps(ServerSettings.load()) as deps:
-        result = await deps.searcher.search(text, limit=limit)
+    async with open_deps(ServerSettings.load()) as deps, one_call(deps, "search", text) as call:
+        result = await deps.searcher.search(call.asker, text, limit=limit)
     for number, hit in enumerate(result.hits, start=1):
         passage = hit.passages[0]
-        path = " > ".join((hit.page.title, *passage.heading_path))
+        path = one_line(" > ".join((hit.page.title, *passage.heading_path)))
         found_in = "" if passage.kind is ChunkKind.BODY else f", {passage.kind}"
         facts = f"{hit.page.space_key}, {hit.page.updated_at:%Y-%m-%d}{found_in}"
         print(f"{number}. {path} ({facts})")
         print(f"   {passage.url}")
         print(_indented(excerpt(passage.body, text, 300)), end="\n\n")
-    for note in result.notes:
+    for note in (*result.notes, *call.notes):
         print(note, file=sys.stderr)
     return DONE if result.hits else FAILED
 
@@ -287,6 +293,7 @@ def ask(options: argparse.Namespace) -> int:
 
 async def _ask(question: str) -> int:
     from server.app import open_deps
+    from server.calls import one_call
     from server.rendering import answer_for_person
     from server.settings import ServerSettings
     from server.wire import answer_result
@@ -294,9 +301,11 @@ async def _ask(question: str) -> int:
     async def progress(_: float, message: str) -> None:
         logger.info(message)
 
-    async with open_deps(ServerSettings.load()) as deps:
-        answer = await deps.answerer.answer(question, progress=progress)
+    async with open_deps(ServerSettings.load()) as deps, one_call(deps, "ask", question) as call:
+        answer = await deps.answerer.answer(call.asker, question, progress=progress)
     print(answer_for_person(answer_result(answer)))
+    for note in call.notes:
+        print(note, file=sys.stderr)
     return DONE
 
 
@@ -322,6 +331,100 @@ async def _status(*, as_json: bool) -> int:
         found = await read_status(database)
     print(json.dumps(found.to_json()) if as_json else found.summary())
     return DONE
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=doctor, log_level=logging.ERROR)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Prints what works and what does not; 1 when anything is wrong."""
+    from confluence_mcp_doctor import run_doctor
+
+    return _run(lambda: run_doctor(as_json=options.json))
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a key and print it, this once")
+    create.add_argument("name", metavar="NAME", help="what to call it")
+    whose = create.add_mutually_exclusive_group(required=True)
+    whose.add_argument(
+        "--user", type=_account, metavar="ACCOUNT", help="account id, user name or e-mail address"
+    )
+    whose.add_argument("--service", action="store_true", help="reads all that is indexed")
+    create.add_argument("--days", type=_days, metavar="N", help="how long it holds: for ever")
+    create.set_defaults(command=token, action=_create_token)
+    listing = actions.add_parser("list", help="show all keys, but not what they are")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(command=token, action=_list_tokens)
+    revoke = actions.add_parser("revoke", help="end a key with the next call")
+    revoke.add_argument("name", metavar="NAME", help="what it is called")
+    revoke.set_defaults(command=token, action=_revoke_token)
+    parser.set_defaults(log_level=logging.WARNING)
+
+
+def _account(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it names no account")
+    return text.strip()
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_DAYS}")
+    return int(text)
+
+
+def token(options: argparse.Namespace) -> int:
+    """Makes, shows and revokes the keys with which programs call the HTTP server."""
+    return _run(lambda: options.action(options))
+
+
+async def _create_token(options: argparse.Namespace) -> int:
+    from index.access import Askers
+    from index.api_keys import ApiKeys
+
+    account: str | None = options.user
+    async with _open_index() as database:
+        key = await ApiKeys(database).create(options.name, account, days=options.days)
+        if account is None:
+            print(f"Whoever has the key {options.name} reads all that is indexed.", file=sys.stderr)
+        elif not (await Askers(database).named(account, options.name)).accounts:
+            print(f"The index knows no active account {account} yet: until it does, the key "
+                  "shows public pages only.", file=sys.stderr)  # fmt: skip
+    print(key)
+    return DONE
+
+
+async def _list_tokens(options: argparse.Namespace) -> int:
+    from index.api_keys import ApiKeys
+
+    async with _open_index() as database:
+        keys = await ApiKeys(database).list()
+    if options.json:
+        print(json.dumps([key.to_json() for key in keys]))
+        return DONE
+    for key in keys:
+        print(key.summary())
+    return DONE
+
+
+async def _revoke_token(options: argparse.Namespace) -> int:
+    from index.api_keys import ApiKeys
+
+    async with _open_index() as database:
+        await ApiKeys(database).revoke(options.name)
+    print(f"{options.name} is revoked.", file=sys.stderr)
+    return DONE
+
+
+def _open_index() -> "AbstractAsyncContextManager[Database]":
+    from index.database import Database
+    from index.settings import IndexSettings
+
+    return Database.open(IndexSettings.load(), application_name="confluence-mcp token")
 
 
 def _run(work: Callable[[], Awaitable[int]], *, stopped: int = FAILED) -> int:

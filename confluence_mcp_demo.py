@@ -64,7 +64,7 @@ async def _settings() -> ServerSettings:
 
 async def _take_in(settings: IndexSettings) -> Report:
     print(f"Taking it into the index in {settings.confluence_mcp_home}", flush=True)
-    async with ExportSource(SAMPLE_SPACE, SAMPLE_SITE) as source:
+    async with ExportSource(SAMPLE_SPACE, SAMPLE_SITE, is_public=True) as source:
         return await ingest_once(settings, source, Plan(), progress=_progress())
 
 

@@ -71,9 +71,9 @@ class Askers:
         return await self._found(BY_ACCOUNT_ID, {"account_id": clean(account_id)}, name)
 
     async def named(self, account: str, name: str) -> Asker:
-        """By e-mail where it looks like one, else by account id."""
-        find = self.by_email if "@" in account else self.by_account_id
-        return await find(account, name)
+        """By account id, user key or user name, else by e-mail."""
+        found = await self.by_account_id(account, name)
+        return found if found.accounts else await self.by_email(account, name)
 
     async def _found(self, query: LiteralString, values: Mapping[str, str], name: str) -> Asker:
         async with self._database.pool.connection() as connection:

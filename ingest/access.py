@@ -45,11 +45,16 @@ class AccessReading:
         self._run_id = run_id
         self._untold: defaultdict[str, list[tuple[str, SourceError]]] = defaultdict(list)
 
-    async def all(self, spaces: Sequence[OpenSpace]) -> None:
-        """Reads everything anew, for these spaces: once they have been swept."""
-        await self._site()
+    async def all(self, spaces: Sequence[OpenSpace], *, is_live_site: bool) -> None:
+        """Reads everything anew, for these spaces: once they have been swept.
+
+        An export of spaces of a site that is also read live tells nothing of the site's people.
+        """
         for one in spaces:
             await self._space(one)
+        if is_live_site and self._access.is_snapshot:
+            return
+        await self._site()
         await self._groups()
         await self._accounts()
         await self._guards.tidy_up()
@@ -82,15 +87,25 @@ class AccessReading:
         told = await self._told("the spaces", space.key, partial(self._access.space_readers, space))
         if told is not None:
             await self._guards.record_space(space.key, told.readers)
+        if not await self._is_listed(space):
+            await self._one_by_one(await self._guards.unread([one.space_id]))
+            return
+        unread = await self._guards.unread([one.space_id], before=self._run_id)
+        if await self._one_by_one(unread):
+            await self._guards.finish_space(one.space_id)
+
+    async def _is_listed(self, space: Space) -> bool:
+        """Whether there was an answer; after a refusal each node is to be asked for by itself."""
         try:
             await self._listed(space)
         except AuthenticationError:
             raise
-        except SourceError as error:  # each node is asked for by itself then
+        except SourceUnavailable as error:
+            self._note("the pages of", space.key, error)
+            return False
+        except SourceError as error:
             logger.warning("space=%s restrictions are not listed: %s", space.key, error)
-        unread = await self._guards.unread([one.space_id], before=self._run_id)
-        if await self._one_by_one(unread):
-            await self._guards.finish_space(one.space_id)
+        return True
 
     async def _listed(self, space: Space) -> None:
         batch: dict[str, Readers] = {}
@@ -107,11 +122,16 @@ class AccessReading:
         """Whether there was an answer about each of the nodes."""
         jobs = [partial(self._restriction, node_id, kind) for node_id, kind in nodes.items()]
         found: dict[str, Readers] = {}
+        answers = 0
         async for node_id, told in in_parallel(jobs, AT_ONCE):
             if told is not None:
+                answers += 1
                 found[node_id] = told.readers
+            if len(found) == BATCH:
+                await self._guards.record_restrictions(self._run_id, found)
+                found = {}
         await self._guards.record_restrictions(self._run_id, found)
-        return len(found) == len(nodes)
+        return answers == len(nodes)
 
     async def _restriction(self, node_id: str, kind: str) -> tuple[str, Told | None]:
         ask = partial(self._access.restriction, node_id, ContentType(kind))

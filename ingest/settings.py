@@ -13,6 +13,9 @@ from index.errors import ConfigurationError
 from index.settings import IndexSettings
 from ingest.attachments.kinds import KINDS
 from ingest.sources.connection import ClientCertificate, Connection, headers_from
+from ingest.sources.directory import Directory
+from ingest.sources.directory_file import read_directory
+from ingest.sources.directory_source import with_directory
 from ingest.sources.export import ExportSource, exported_site_url
 from ingest.sources.live import Credentials, account_from, opened
 from ingest.sources.pace import Pace
@@ -98,6 +101,22 @@ class IngestSettings(IndexSettings):
         description="Attachments larger than this many MiB are listed but not read.",
     )
 
+    confluence_permissions: bool = Field(
+        True,
+        description="Whether it is read who may read what; without that nobody but the crawler is "
+        "shown anything.",
+    )
+    confluence_site_groups: str = Field(
+        "",
+        description="Data Center that does not tell who may use it (before 9.2, or to others than "
+        "administrators): comma list of the groups whose members may.",
+    )
+    confluence_directory: Path | None = Field(
+        None,
+        description="JSON file of accounts and members of groups, which exports do not tell; for "
+        "live sites of e-mails, which Confluence may hide.",
+    )
+
     @field_validator("confluence_attachments")
     @classmethod
     def _has_known_kinds(cls, text: str) -> str:
@@ -144,6 +163,7 @@ class IngestSettings(IndexSettings):
             personal_token=_revealed(self.confluence_personal_token),
             bearer_token=_revealed(self.confluence_bearer_token),
             deployment=Deployment(deployment) if deployment else None,
+            site_groups=self.confluence_site_groups,
         )
 
     @property
@@ -166,17 +186,33 @@ def source_from(
     settings: IngestSettings,
     export: Path | None = None,
     make_pace: Callable[[str], Pace] | None = None,
+    *,
+    public: bool = False,
 ) -> AbstractAsyncContextManager[Source]:
     """The source that the settings describe, or the export at a path, to use with `async with`.
 
-    Raises ConfigurationError that names missing variables; entering it, when the site is of
-    another kind than the credentials. `make_pace` gives the pace for a site by its URL.
+    Everybody may read an export that is made `public`. Raises ConfigurationError that names what
+    is missing or wrong; entering it, when the site is of another kind than the credentials.
+    `make_pace` gives the pace for a site by its URL.
     """
+    if public and export is None:
+        raise ConfigurationError(
+            "--public is for exports alone: who may read a live site is told by the site. "
+            "Leave it away, or name an export with --export."
+        )
+    directory = _directory(settings)
     if export is not None:
-        return ExportSource(export, _site_of(export, settings.confluence_url))
+        site_url = _site_of(export, settings.confluence_url)
+        return ExportSource(export, site_url, directory=directory, is_public=public)
     account = account_from(settings.credentials)
     pace = make_pace(account.site_url) if make_pace else None
-    return opened(account, settings.connection, pace)
+    source = opened(account, settings.connection, pace)
+    return with_directory(source, directory) if directory else source
+
+
+def _directory(settings: IngestSettings) -> Directory | None:
+    path = settings.confluence_directory
+    return read_directory(path.expanduser()) if path else None
 
 
 def _site_of(export: Path, url: str | None) -> str:

@@ -134,7 +134,8 @@ class Sync:
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
             reading = await self._look_at_all(listing, spaces, reading, account_id)
-            await self._look_at_access(lambda access: access.all(spaces))
+            is_live = reading.account_id is not None
+            await self._look_at_access(lambda access: access.all(spaces, is_live_site=is_live))
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)

@@ -16,7 +16,7 @@ _NUMBERED = re.compile(
 )
 # The dots between a title and its page number in a table of contents.
 _LEADER = re.compile(r"(?:\s?\.){4,}")
-_DIVIDED = re.compile(rf"(\w+){DIVISION}\s*(\w*)")
+_DIVIDED = re.compile(rf"\b(\w++){DIVISION}\s*(\w*)")
 _SENTENCE_END = ".:;!?…。"
 _NO_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]$")
 # A line of this share of the longest usual one was broken only for want of room.

@@ -3,12 +3,13 @@
 from bs4 import BeautifulSoup
 
 from ingest.body.blocks import Block
-from ingest.body.names import FORBIDDEN
+from ingest.body.names import ENDLESS_NUMBER, FORBIDDEN
 from ingest.body.text import escaped, guarded
 
 
 def words_only(storage: str) -> list[Block]:
     """Every line of text as a paragraph."""
-    text = BeautifulSoup(FORBIDDEN.sub("", storage), "html.parser").get_text("\n")
+    readable = ENDLESS_NUMBER.sub("", FORBIDDEN.sub("", storage))
+    text = BeautifulSoup(readable, "html.parser").get_text("\n")
     lines = (" ".join(line.split()) for line in text.splitlines())
     return [Block("text", guarded(escaped(line))) for line in lines if line]

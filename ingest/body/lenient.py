@@ -1,18 +1,20 @@
 """Reads markup that is not well formed: never fails, and never drops a word of text."""
 
-import html
 import re
 from collections.abc import Iterator
 
 from lxml import etree
 
-from ingest.body.names import FORBIDDEN, NAMESPACES, Element
+from ingest.body.names import FORBIDDEN, NAMESPACES, Element, unescaped
 
 _DEEPEST = 200
 # A value never holds "<" here, so that an unclosed quote costs a look at one tag, not at the rest.
-_TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*|[^<>]*)>", re.ASCII)
+# A name is matched whole or not at all (`*+`), so that not every part of a long one is looked at.
+_TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*+)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*|[^<>]*)>", re.ASCII)
 _ATTRIBUTE = re.compile(
-    r"([A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.ASCII
+    r"(?<![\w.-])([A-Za-z_][\w.-]*+(?::[A-Za-z_][\w.-]*+)?)\s*+=\s*+"
+    r"(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)",
+    re.ASCII,
 )
 _DECLARATION = re.compile(r"<[!?][^<>]*>")
 _VOID = frozenset(("br", "hr", "img", "col", "input", "wbr"))
@@ -93,17 +95,17 @@ def _opaque(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _without_tags(text: str) -> str:
-    return html.unescape(_TAG.sub(" ", text))
+    return unescaped(_TAG.sub(" ", text))
 
 
 def _markup_tokens(text: str) -> Iterator[tuple[bool, str]]:
     text = _DECLARATION.sub("", text)
     position = 0
     for match in _TAG.finditer(text):
-        yield False, html.unescape(text[position : match.start()])
+        yield False, unescaped(text[position : match.start()])
         yield True, match.group()
         position = match.end()
-    yield False, html.unescape(text[position:])
+    yield False, unescaped(text[position:])
 
 
 class _Builder:
@@ -186,7 +188,7 @@ def _qualified(name: str) -> str:
 
 def _attributes(source: str) -> dict[str, str]:
     return {
-        _qualified(name.lower()): FORBIDDEN.sub("", html.unescape(value.strip("\"'")))
+        _qualified(name.lower()): FORBIDDEN.sub("", unescaped(value.strip("\"'")))
         for name, value in _ATTRIBUTE.findall(source)
         if not name.lower().startswith("xml")
     }

@@ -1,5 +1,6 @@
-"""Names of the storage format's elements and attributes, as the element tree spells them."""
+"""Names of elements, attributes and characters in storage format, as the tree spells them."""
 
+import html
 import re
 
 from lxml import etree
@@ -18,6 +19,14 @@ AT = "{http://atlassian.com/template}"
 
 # Characters that no XML document may contain, and half characters that no file can.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+# A number of which Python makes no integer, for fear of the time that it takes.
+ENDLESS_NUMBER = re.compile(r"&#[0-9]{20,};?")
+
+
+def unescaped(text: str) -> str:
+    """The text with what its references to characters stand for, in the words of HTML."""
+    return html.unescape(ENDLESS_NUMBER.sub("\ufffd", text))
 
 
 def raw_text(element: Element) -> str:

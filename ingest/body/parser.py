@@ -10,7 +10,7 @@ from lxml import etree
 
 from index.records import Unreadable
 from ingest.body.lenient import parse_leniently
-from ingest.body.names import FORBIDDEN, NAMESPACES, Element
+from ingest.body.names import FORBIDDEN, NAMESPACES, Element, unescaped
 
 _PROLOGUE = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^>\[]*>\s*)?", re.IGNORECASE)
 # Whatever begins with an ampersand and means nothing to XML.
@@ -97,7 +97,7 @@ def _xml_text(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=512)
 def _xml_of_entity(entity: str) -> str:
-    meaning = html.unescape(entity)
+    meaning = unescaped(entity)
     if meaning == entity:
         return "&amp;" + entity[1:]
     # A replacement character is what html makes of a number that no character has.

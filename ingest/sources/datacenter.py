@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from types import TracebackType
@@ -12,23 +12,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from index.errors import AuthenticationError, ConfigurationError, SourceError
+from index.errors import ConfigurationError, SourceError
 from index.records import ChunkKind, Space
 from ingest.sources.address import checked_url
-from ingest.sources.connection import BearerToken
+from ingest.sources.datacenter_access import DataCenterAccess
 from ingest.sources.datacenter_contents import Contents, quoted_key
+from ingest.sources.datacenter_directory import Directory
+from ingest.sources.datacenter_grants import Grants, PermissionClient
+from ingest.sources.datacenter_identity import Identity, advice_for, why_unauthorized
+from ingest.sources.datacenter_identity import PersonalToken as PersonalToken
 from ingest.sources.datacenter_items import Items
-from ingest.sources.datacenter_json import PersonJson, ServerJson, SpaceJson
+from ingest.sources.datacenter_json import ServerJson, SpaceJson
 from ingest.sources.datacenter_listing import by_start
 from ingest.sources.datacenter_people import People
-from ingest.sources.http import (
-    TIMEOUT,
-    Listing,
-    NotVisible,
-    Refusals,
-    SiteClient,
-    UnexpectedAnswer,
-)
+from ingest.sources.datacenter_restrictions import Restrictions
+from ingest.sources.http import TIMEOUT, Listing, Refusals, SiteClient
 from ingest.sources.pace import Pace, in_parallel
 from ingest.sources.source import (
     ITEM_KINDS,
@@ -60,13 +58,6 @@ def datacenter_site_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{_BELOW_BASE.sub('', parts.path)}"
 
 
-class PersonalToken(BearerToken):
-    """Signs requests with a personal access token; ConfigurationError when it cannot be one."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__("CONFLUENCE_PERSONAL_TOKEN", token)
-
-
 class DataCenterSource:
     """One Confluence Server or Data Center, as an account sees it. Use it with `async with`.
 
@@ -82,19 +73,31 @@ class DataCenterSource:
         *,
         http: httpx.AsyncClient | None = None,
         pace: Pace | None = None,
+        site_groups: frozenset[str] = frozenset(),
     ) -> None:
         self._site_url = site_url
-        self._auth = auth
         self._pace = pace or Pace()
         self._http = http or httpx.AsyncClient(
             timeout=TIMEOUT,
             headers={"Accept": "application/json", "User-Agent": "confluence-mcp"},
         )
-        refusals = Refusals(EXAMPLE_URL, self._why_unauthorized, FORBIDDEN_TRIES)
+        advice = advice_for(auth)
+        refusals = Refusals(EXAMPLE_URL, why_unauthorized(advice), FORBIDDEN_TRIES)
         self._site = SiteClient(self._http, site_url, auth=auth, pace=self._pace, refusals=refusals)
+        self._identity = Identity(self._site, advice)
         self._people = People(self._site, self._pace.concurrency)
         self._contents = Contents(self._site, site_url)
         self._items = Items(self._site, site_url, self._contents)
+        asking = PermissionClient(
+            self._http, site_url, auth=auth, pace=self._pace, refusals=refusals
+        )
+        directory = Directory(self._site, self._pace.concurrency)
+        self._access = DataCenterAccess(
+            Grants(asking, directory, site_groups),
+            Restrictions(self._site, self._contents),
+            directory,
+            self._identity,
+        )
         self._has_asked_version = False
         self._space_keys: frozenset[str] = frozenset()
         self._requests = 0
@@ -136,21 +139,14 @@ class DataCenterSource:
         """Requests sent to the site so far."""
         return self._requests
 
+    @property
+    def access(self) -> DataCenterAccess:
+        """Who may read what."""
+        return self._access
+
     async def identity(self) -> str:
         """The user key behind the credentials; raises AuthenticationError when there is none."""
-        try:
-            user = await self._site.get("/rest/api/user/current", PersonJson)
-        except NotVisible as error:
-            raise AuthenticationError(
-                "Confluence does not say who the credentials belong to. Check that CONFLUENCE_URL "
-                "is the site's base URL and that the account may use Confluence."
-            ) from error
-        if user.type != "known" or not user.user_id:
-            raise AuthenticationError(
-                "Confluence answers as to an anonymous visitor, which is how it takes a token that "
-                f"is wrong, expired or revoked. {self._advice}"
-            )
-        return user.user_id
+        return await self._identity.user_key()
 
     async def spaces(self) -> Sequence[Space]:
         """All current spaces, personal ones too, that the account may see."""
@@ -236,26 +232,18 @@ class DataCenterSource:
 
     async def page(self, summary: PageSummary) -> SourcePage:
         """A page with its body."""
-        async with self._known_when_refused():
+        async with self._identity.known_when_refused():
             return await self._contents.page(summary)
 
     async def comments(self, summary: PageSummary) -> Sequence[SourceComment]:
         """All comments of a page, replies and resolved ones too, oldest first."""
-        async with self._known_when_refused():
+        async with self._identity.known_when_refused():
             return await self._items.comments(summary)
 
     async def download(self, item: ItemSummary, file: BinaryIO, limit: int) -> None:
         """Writes an attachment's bytes; UnexpectedAnswer when they are more than `limit`."""
-        async with self._known_when_refused():
+        async with self._identity.known_when_refused():
             await self._items.download(item, file, limit)
-
-    @asynccontextmanager
-    async def _known_when_refused(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        except (NotVisible, UnexpectedAnswer):
-            await self.identity()
-            raise
 
     async def user_names(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """Display names by user key or user name; empty where the account may not see people."""
@@ -274,24 +262,3 @@ class DataCenterSource:
         except SourceError:  # not in every version
             return
         logger.info("site=%s version=%s", self._site_url, server.version)
-
-    def _why_unauthorized(self, request_name: str, response: httpx.Response) -> str:
-        if "AUTHENTICATION_DENIED" in response.headers.get("x-seraph-loginreason", ""):
-            return (
-                "Confluence refuses every login of this account until a person has answered a "
-                "CAPTCHA. Log in to Confluence in a browser as the account, then run again."
-            )
-        return f"Confluence refused the credentials ({request_name}). {self._advice}"
-
-    @property
-    def _advice(self) -> str:
-        if isinstance(self._auth, PersonalToken):
-            return (
-                "Check that CONFLUENCE_PERSONAL_TOKEN is complete; if it is, create a new token "
-                "in the account's settings, because it has expired or was revoked."
-            )
-        return (
-            "Check CONFLUENCE_USERNAME and CONFLUENCE_API_TOKEN (the password). The administrators "
-            "may have disabled passwords (Basic authentication) for REST: then create a personal "
-            "access token in the account's settings and set CONFLUENCE_PERSONAL_TOKEN instead."
-        )

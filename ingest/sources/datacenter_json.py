@@ -156,6 +156,42 @@ class DescendantsJson(WireModel):
     comment: IncludedJson[ItemJson] | None = None
 
 
+class GroupJson(WireModel):
+    """A group of people, which has no other id."""
+
+    name: str | None = None
+
+
+class SubjectsJson(IncludedJson[Item]):
+    """Some of those whom a restriction names; `size` counts these."""
+
+    size: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is certain that there are no more."""
+        return self.is_whole and self.size in (None, len(self.results))
+
+
+class RestrictedJson(WireModel):
+    """Whom alone a restriction lets pass: the users and the groups, where these were told."""
+
+    user: SubjectsJson[PersonJson] | None = None
+    group: SubjectsJson[GroupJson] | None = None
+
+
+class RestrictionJson(WireModel):
+    """A restriction of one operation on one page."""
+
+    restrictions: RestrictedJson = RestrictedJson()
+
+
+class RestrictionsJson(WireModel):
+    """The restrictions of a page."""
+
+    read: RestrictionJson | None = None
+
+
 class ContentJson(WireModel):
     """A page or blog post of a listing; ancestors run from the root down to the parent."""
 
@@ -171,6 +207,7 @@ class ContentJson(WireModel):
     metadata: MetadataJson = MetadataJson()
     children: ChildrenJson = ChildrenJson()
     descendants: DescendantsJson = DescendantsJson()
+    restrictions: RestrictionsJson | None = None
     links: LinksJson = Field(LinksJson(), alias="_links")
 
     @property

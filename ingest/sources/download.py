@@ -1,5 +1,6 @@
 """Files of a site: where a redirect may lead, and how many bytes are taken."""
 
+import ipaddress
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -36,14 +37,24 @@ def redirect_target(request: Request, response: httpx.Response) -> httpx.URL:
             f"Confluence asks for a login for {request.name}: the account may not see it."
         )
     is_safe = target.scheme == "https" or is_loopback(target.host)
-    # No site may make this machine ask itself.
-    is_inside = is_loopback(target.host) and not is_loopback(site.host)
+    # No site may make this machine ask itself, nor one out in the world what is around it.
+    is_inside = _nearness(target.host) > _nearness(site.host)
     if not location or not target.host or target.userinfo or not is_safe or is_inside:
         raise UnexpectedAnswer(
             f"{request.name} is redirected to {target.scheme}://{target.host}, which is not "
             "followed there: files are read over https only."
         )
     return target
+
+
+def _nearness(host: str) -> int:
+    """2 for this machine, 1 for addresses that the world cannot reach, 0 for all others."""
+    if is_loopback(host):
+        return 2
+    try:
+        return int(not ipaddress.ip_address(host).is_global)
+    except ValueError:
+        return 0
 
 
 async def write_body(

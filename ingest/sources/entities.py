@@ -30,7 +30,8 @@ class Entity:
     """One exported object.
 
     A property that refers to another object holds that object's id here, and `classes` names the
-    class that it refers to; a collection holds the ids of several.
+    class that it refers to; a collection holds the ids of several. What has no value is left out,
+    but for a reference without an id or with anything else in it, which `classes` alone has.
     """
 
     class_name: str
@@ -131,6 +132,7 @@ def _entity(element: _Element) -> Entity:
         value = (item.text or "") if reference is None else (reference.text or "").strip()
         if value:
             properties[name] = value
+        if value or len(item) or item.get("class"):
             classes[name] = item.get("class", "")
     return Entity(
         class_name=element.get("class", ""),

@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 from index.errors import SourceError
 from index.records import ChunkKind, ContentType, Space, State
 from ingest.sources import staged, staged_items
+from ingest.sources.access import AccessSource
 from ingest.sources.address import checked_url
+from ingest.sources.directory import Directory
+from ingest.sources.export_access import ExportAccess
 from ingest.sources.export_comments import comment_storage, resolution, restored, selection
 from ingest.sources.export_files import deployment_of, find_exports
 from ingest.sources.export_links import ExportLinks, attachment_link
 from ingest.sources.export_opening import OpenedExports, open_exports
+from ingest.sources.export_public import PublicAccess
 from ingest.sources.http import NotVisible, UnexpectedAnswer
 from ingest.sources.source import (
     ITEM_KINDS,
@@ -50,14 +54,23 @@ class ExportSource:
 
     `site_url` is where the exported site lives, so that results link to it. All files are read
     once, at the first call, into a temporary database on disk; `async with` deletes it. Archived
-    spaces are included: whoever exported them wants them.
+    spaces are included: whoever exported them wants them. Accounts and members of groups are those
+    of the `directory`; what `is_public` may be read by everybody.
     """
 
-    def __init__(self, path: Path, site_url: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        site_url: str,
+        *,
+        directory: Directory | None = None,
+        is_public: bool = False,
+    ) -> None:
         self._path = path
         self._site_url = site_url.rstrip("/")
         self._opened: OpenedExports | None = None
         self._lock = asyncio.Lock()
+        self._access = PublicAccess() if is_public else ExportAccess(self._ask, directory)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,6 +109,11 @@ class ExportSource:
     def requests(self) -> int:
         """None: nothing is asked of the site."""
         return 0
+
+    @property
+    def access(self) -> AccessSource:
+        """Who may read what."""
+        return self._access
 
     async def identity(self) -> str:
         """The same for every export, whoever made it."""

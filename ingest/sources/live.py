@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the settings say of a site and an account there, unchecked; empty means not said."""
+    """What the settings say of a site and an account there, unchecked; empty means not said.
+
+    `site_groups` is a comma list of groups that may use a Data Center.
+    """
 
     url: str = ""
     username: str = ""
@@ -29,6 +33,7 @@ class Credentials:
     personal_token: str = field(default="", repr=False)
     bearer_token: str = field(default="", repr=False)
     deployment: Deployment | None = None
+    site_groups: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Account:
     site_url: str
     given_url: str
     auth: httpx.Auth
+    site_groups: frozenset[str] = frozenset()
 
 
 def account_from(credentials: Credentials) -> Account:
@@ -58,7 +64,10 @@ async def opened(
     async with connection.client(account.site_url) as http:
         if not account.is_certain:
             await _refuse_other_kind(account, http)
-        kinds = {Deployment.CLOUD: CloudSource, Deployment.DATACENTER: DataCenterSource}
+        kinds = {
+            Deployment.CLOUD: CloudSource,
+            Deployment.DATACENTER: partial(DataCenterSource, site_groups=account.site_groups),
+        }
         kind = kinds[account.deployment]
         async with kind(account.site_url, account.auth, http=http, pace=pace) as source:
             yield source
@@ -105,7 +114,9 @@ def _datacenter_account(credentials: Credentials) -> Account:
         )
         auth = PersonalToken(token)
     is_certain = credentials.deployment is not None
-    return Account(Deployment.DATACENTER, is_certain, datacenter_site_url(url), url, auth)
+    site_url = datacenter_site_url(url)
+    groups = _listed(credentials.site_groups)
+    return Account(Deployment.DATACENTER, is_certain, site_url, url, auth, groups)
 
 
 def _cloud_account(credentials: Credentials) -> Account:
@@ -166,6 +177,10 @@ async def _refuse_other_kind(account: Account, http: httpx.AsyncClient) -> None:
         "CONFLUENCE_PERSONAL_TOKEN in place of CONFLUENCE_API_TOKEN; if that is the password of "
         "CONFLUENCE_USERNAME there, set CONFLUENCE_DEPLOYMENT to datacenter."
     )
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",")) - {""}
 
 
 def _required(purpose: str, **variables: str) -> list[str]:

@@ -7,30 +7,38 @@ from datetime import tzinfo
 
 from index.errors import SourceError
 from ingest.sources.entities import Entity
+from ingest.sources.staging_access import (
+    ACCESS_CLASSES,
+    ACCESS_OWNERS,
+    ACCESS_SCHEMA,
+    add_content_permission,
+    add_login,
+    add_permission_set,
+    add_space_permission,
+    add_user,
+)
 from ingest.sources.staging_content import (
     add_attachment,
     add_body,
     add_comment,
+    add_owned,
     add_page,
     add_property,
 )
 
 logger = logging.getLogger(__name__)
 
-STAGED_CLASSES = frozenset(
-    {
-        "Attachment",
-        "BlogPost",
-        "BodyContent",
-        "Comment",
-        "ConfluenceUserImpl",
-        "ContentProperty",
-        "Label",
-        "Labelling",
-        "Page",
-        "Space",
-    }
-)
+STAGED_CLASSES = ACCESS_CLASSES | {
+    "Attachment",
+    "BlogPost",
+    "BodyContent",
+    "Comment",
+    "ContentProperty",
+    "Label",
+    "Labelling",
+    "Page",
+    "Space",
+}
 
 _SCHEMA = """
     PRAGMA cache_size = -8192;
@@ -83,6 +91,7 @@ def open_staging() -> sqlite3.Connection:
     # The empty name: a file that is gone with the process, even when that is killed.
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.executescript(_SCHEMA)
+    database.executescript(ACCESS_SCHEMA)
     return database
 
 
@@ -95,6 +104,8 @@ def load(
         match entity.class_name:
             case "Page" | "BlogPost":
                 add_page(database, export, entity, zone)
+                # Of drafts too, so that what restricts these is not taken for lost.
+                add_owned(database, export, entity, ("contentPermissionSets",))
             case "Comment":
                 add_comment(database, export, entity, zone)
             case "Attachment":
@@ -105,12 +116,22 @@ def load(
                 add_property(database, export, entity)
             case "Space":
                 _add_space(database, export, entity)
+                add_owned(database, export, entity, ("permissions",))
             case "Label":
                 _add_label(database, export, entity)
             case "Labelling":
                 _add_labelling(database, export, entity)
+            case "SpacePermission":
+                add_space_permission(database, export, entity)
+            case "ContentPermissionSet":
+                add_permission_set(database, export, entity)
+            case "ContentPermission":
+                add_content_permission(database, export, entity)
+            case "InternalUser":
+                add_login(database, entity)
             case _:
                 _add_person(database, entity)
+                add_user(database, entity)
     database.execute("COMMIT")
 
 
@@ -160,6 +181,7 @@ _LOST = """
 def finish(database: sqlite3.Connection) -> None:
     """Makes all readable, or raises SourceError when exports contradict each other."""
     database.executescript(_OWNERS)
+    database.executescript(ACCESS_OWNERS)
     database.executescript(_INDEXES)
     for what, query in (("space", _SPACE_TWICE), ("page id", _CONTENT_TWICE)):
         twice = database.execute(query).fetchone()

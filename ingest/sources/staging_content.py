@@ -1,6 +1,7 @@
 """Stages pages, comments and attachments of an export, their bodies and their properties."""
 
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from index.errors import SourceError
@@ -48,7 +49,7 @@ def add_page(database: sqlite3.Connection, export: int, entity: Entity, zone: tz
         "updated_at": _time(values.get("lastModificationDate"), zone),
     }
     database.execute(_ADD_PAGE, row)
-    _add_owned(database, export, entity)
+    add_owned(database, export, entity)
 
 
 _ADD_COMMENT = """
@@ -73,7 +74,7 @@ def add_comment(database: sqlite3.Connection, export: int, entity: Entity, zone:
         "created_at": _time(values.get("creationDate"), zone),
     }
     database.execute(_ADD_COMMENT, row)
-    _add_owned(database, export, entity)
+    add_owned(database, export, entity)
 
 
 _ADD_ATTACHMENT = """
@@ -100,7 +101,7 @@ def add_attachment(database: sqlite3.Connection, export: int, entity: Entity) ->
         "version": version,
     }
     database.execute(_ADD_ATTACHMENT, row)
-    _add_owned(database, export, entity)
+    add_owned(database, export, entity)
 
 
 _ADD_BODY = "INSERT INTO body VALUES (:export, :body_id, :content_id, :body_type, :storage)"
@@ -142,8 +143,14 @@ def add_property(database: sqlite3.Connection, export: int, entity: Entity) -> N
 _ADD_OWNED = "INSERT INTO owned VALUES (:export, :collection, :part_id, :owner_id)"
 
 
-def _add_owned(database: sqlite3.Connection, export: int, entity: Entity) -> None:
-    for collection in _COLLECTIONS:
+def add_owned(
+    database: sqlite3.Connection,
+    export: int,
+    entity: Entity,
+    collections: Iterable[str] = _COLLECTIONS,
+) -> None:
+    """Stages which objects one says are its own."""
+    for collection in collections:
         rows = [
             {
                 "export": export,

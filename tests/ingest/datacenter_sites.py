@@ -8,15 +8,19 @@ from functools import partial
 import httpx
 
 from index.errors import SourceError, SourceUnavailable
+from index.principals import Principal, user
 from index.records import Space
 from ingest.sources.datacenter import DataCenterSource, PersonalToken
+from ingest.sources.datacenter_access import DataCenterAccess
 from ingest.sources.http import NotVisible, UnexpectedAnswer
 from ingest.sources.pace import Pace, in_parallel
 from ingest.sources.source import ItemSummary, PageSummary, SourcePage
 from tests.confluence.accounts import TOKEN
+from tests.confluence.content import User
 from tests.confluence.datacenter.edition import Edition
 from tests.confluence.datacenter.visiting import serve_datacenter
 from tests.confluence.faults import Faults
+from tests.confluence.permissions import Grant, Group
 from tests.confluence.site import Site
 from tests.ingest.fake_time import FakeTime
 
@@ -34,12 +38,18 @@ class Scene:
 
     @asynccontextmanager
     async def source(
-        self, token: str = TOKEN, *, auth: httpx.Auth | None = None
+        self,
+        token: str = TOKEN,
+        *,
+        auth: httpx.Auth | None = None,
+        site_groups: frozenset[str] = frozenset(),
     ) -> AsyncGenerator[DataCenterSource]:
         """A source with these credentials."""
         pace = Pace(timing=self.time.timing())
         auth = auth or PersonalToken(token)
-        async with DataCenterSource(self.base_url, auth, pace=pace) as source:
+        async with DataCenterSource(
+            self.base_url, auth, pace=pace, site_groups=site_groups
+        ) as source:
             yield source
 
 
@@ -49,6 +59,28 @@ def scene(site: Site, edition: Edition | None = None) -> Generator[Scene]:
     faults = Faults()
     with serve_datacenter(site, faults, edition) as base_url:
         yield Scene(site, faults, FakeTime(), base_url)
+
+
+@asynccontextmanager
+async def reading(
+    site: Site, edition: Edition | None = None, *site_groups: str
+) -> AsyncGenerator[tuple[Scene, DataCenterAccess]]:
+    """The permissions of a site that is being served."""
+    with scene(site, edition) as served:
+        async with served.source(site_groups=frozenset(site_groups)) as source:
+            yield served, source.access
+
+
+def of(*people: User) -> frozenset[Principal]:
+    """These people by their keys."""
+    return frozenset(user(person.user_key) for person in people)
+
+
+def named(*allowed: User | Group) -> list[Grant]:
+    """These people and groups as those to whom something is granted."""
+    return [
+        ("user", one.account_id) if isinstance(one, User) else ("group", one.id) for one in allowed
+    ]
 
 
 async def first_space(source: DataCenterSource) -> Space:

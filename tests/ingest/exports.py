@@ -166,6 +166,43 @@ def user(key: str, **values: str) -> str:
     return entity("ConfluenceUserImpl", key, values, key="key")
 
 
+def space_permission(
+    permission_id: str, *references: str, space_id: str = "7", type: str = "VIEWSPACE", **named: str
+) -> str:
+    """A permission in a space; `named` is who has it, by `group`, `userName` and the like."""
+    return entity(
+        "SpacePermission",
+        permission_id,
+        {"type": type, "creationDate": "2024-03-01 09:00:00.000"} | named,
+        reference("space", "Space", space_id),
+        reference("creator", "ConfluenceUserImpl", "creator-key", key="key"),
+        *references,
+    )
+
+
+def user_subject(key: str) -> str:
+    """Who has a permission, by user key."""
+    return reference("userSubject", "ConfluenceUserImpl", key, key="key")
+
+
+def restriction(
+    set_id: str, page_id: str | None, *parts: str, type: str = "View", listed: Sequence[str] = ()
+) -> str:
+    """A restriction of a page, followed by its parts; it lists the ids that are given."""
+    references = [collection("contentPermissions", "ContentPermission", *listed)] if listed else []
+    if page_id is not None:
+        references.append(reference("owningContent", "Page", page_id))
+    return entity("ContentPermissionSet", set_id, {"type": type}, *references) + "".join(parts)
+
+
+def allowed(
+    permission_id: str, set_id: str | None, *references: str, type: str = "View", **named: str
+) -> str:
+    """A user or group that a restriction names, by `groupName` or `userName` or a reference."""
+    owner = [reference("owningSet", "ContentPermissionSet", set_id)] if set_id is not None else []
+    return entity("ContentPermission", permission_id, {"type": type} | named, *owner, *references)
+
+
 def write_folder(
     folder: Path, *objects: str, files: Mapping[str, bytes] | None = None, **descriptor: str | None
 ) -> Path:

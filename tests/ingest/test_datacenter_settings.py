@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.errors import ConfigurationError
+from index.principals import group
 from ingest.settings import IngestSettings, source_from
 from ingest.sources.cloud import CloudSource
 from ingest.sources.datacenter import DataCenterSource, datacenter_site_url
@@ -98,6 +99,17 @@ def test_missing_and_contradictory_variables_are_named(
 def test_another_deployment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"CONFLUENCE_DEPLOYMENT.*datacenter"):
         loaded(monkeypatch, {"CONFLUENCE_DEPLOYMENT": "server"})
+
+
+async def test_groups_that_may_use_the_site_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = {"CONFLUENCE_PERSONAL_TOKEN": TOKEN, "CONFLUENCE_SITE_GROUPS": " Staff ,, partners"}
+
+    with serve_datacenter(filled_site({"ENG": 1}), edition=Edition("8.5.4")) as base_url:
+        settings = loaded(monkeypatch, real | {"CONFLUENCE_URL": base_url})
+        async with source_from(settings) as source:
+            readers = await source.access.site_readers()
+
+    assert readers == {group("staff"), group("partners")}
 
 
 @pytest.mark.parametrize("variables", [PERSONAL, LOGIN | DATACENTER])

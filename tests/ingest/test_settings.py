@@ -1,5 +1,7 @@
 """Settings of the writing side, and the source that they lead to."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,12 @@ from ingest.settings import (
 )
 from ingest.sources.cloud import CloudSource, cloud_site_url
 from ingest.sources.datacenter import DataCenterSource
+from ingest.sources.directory import WithDirectory
 from ingest.sources.export import ExportSource
+from ingest.sources.export_access import ExportAccess
+from ingest.sources.export_public import PublicAccess
 from ingest.sources.pace import Pace
-from ingest.sources.source import Deployment
+from ingest.sources.source import Deployment, Source
 from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.datacenter.edition import Edition
 from tests.confluence.datacenter.visiting import serve_datacenter
@@ -267,6 +272,103 @@ async def test_an_export_of_an_unnamed_site_is_taken_with_a_warning(
 
     (record,) = caplog.records
     assert "CONFLUENCE_URL" in record.message
+
+
+async def test_an_export_is_public_when_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = loaded(monkeypatch)
+
+    async with (
+        source_from(settings, tmp_path, public=True) as source,
+        source_from(settings, tmp_path) as other,
+    ):
+        assert isinstance(source.access, PublicAccess)
+        assert isinstance(other.access, ExportAccess)
+
+
+def test_a_live_site_is_not_made_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"--public.*--export"):
+        source_from(loaded(monkeypatch, **COMPLETE), public=True)
+
+
+DIRECTORY = {
+    "accounts": [{"id": "a1", "email": "ada@example.com", "active": True}],
+    "groups": {"staff": ["ada@example.com"]},
+}
+
+
+async def test_a_directory_has_the_groups_of_an_export(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "people.json").write_text(json.dumps(DIRECTORY))
+    settings = loaded(monkeypatch, CONFLUENCE_DIRECTORY="people.json")
+
+    async with source_from(settings, SAMPLE_SPACE) as source:
+        assert await source.access.members("staff") == {"a1"}
+
+
+async def test_a_directory_leaves_a_live_site_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "people.json").write_text(json.dumps(DIRECTORY))
+
+    with serve(filled_site({"ENG": 2})) as base_url:
+        monkeypatch.setenv("CONFLUENCE_URL", base_url)
+        async with source_from(loaded(monkeypatch, **PASSWORD)) as plain:
+            expected = await everything(plain)
+        settings = loaded(monkeypatch, CONFLUENCE_DIRECTORY="people.json")
+        async with source_from(settings) as source:
+            assert isinstance(source.access, WithDirectory)
+            assert await everything(source) == expected
+
+
+async def everything(source: Source) -> list[object]:
+    """What a source gives of its first space."""
+    (space,) = await source.spaces()
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    summaries = [one async for one in source.sweep(space)]
+    page = await source.page(summaries[0])
+    return [
+        source.site_url,
+        source.deployment,
+        source.is_whole_site,
+        await source.identity(),
+        space,
+        summaries,
+        page,
+        await source.comments(summaries[0]),
+        [one async for one in source.changed_pages(long_ago)],
+        [one async for one in source.items([space])],
+        [one async for one in source.changed_items(long_ago)],
+        [one async for one in source.labels(space)],
+        await source.still_shown([summaries[0].page_id]),
+        await source.user_names([page.author or ""]),
+        source.attachment_url(summaries[0].page_id, "plan.pdf"),
+        source.requests > 0,
+    ]
+
+
+@pytest.mark.parametrize("export", [SAMPLE_SPACE, None])
+def test_a_wrong_directory_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, export: Path | None
+) -> None:
+    settings = loaded(monkeypatch, **COMPLETE, CONFLUENCE_DIRECTORY="~/missing-people.json")
+
+    with pytest.raises(ConfigurationError, match=r"missing-people.*CONFLUENCE_DIRECTORY") as caught:
+        source_from(settings, export)
+
+    assert "~" not in str(caught.value)
+
+
+def test_how_permissions_are_read_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = loaded(monkeypatch)
+    given = {"CONFLUENCE_PERMISSIONS": "false", "CONFLUENCE_SITE_GROUPS": "staff, guests"}
+    settings = loaded(monkeypatch, **given)
+
+    assert (usual.confluence_permissions, usual.credentials.site_groups) == (True, "")
+    assert not settings.confluence_permissions
+    assert settings.credentials.site_groups == "staff, guests"
 
 
 @pytest.mark.parametrize("folder", [".", "ENG"])
