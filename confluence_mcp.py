@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -355,13 +354,13 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     )
     whose.add_argument("--service", action="store_true", help="reads all that is indexed")
     create.add_argument("--days", type=_days, metavar="N", help="how long it holds: for ever")
-    create.set_defaults(command=token, action=_create_token)
+    create.set_defaults(command=create_token)
     listing = actions.add_parser("list", help="show all keys, but not what they are")
     listing.add_argument("--json", action="store_true", help="print JSON")
-    listing.set_defaults(command=token, action=_list_tokens)
+    listing.set_defaults(command=list_tokens)
     revoke = actions.add_parser("revoke", help="end a key with the next call")
     revoke.add_argument("name", metavar="NAME", help="what it is called")
-    revoke.set_defaults(command=token, action=_revoke_token)
+    revoke.set_defaults(command=revoke_token)
     parser.set_defaults(log_level=logging.WARNING)
 
 
@@ -377,54 +376,26 @@ def _days(text: str) -> int:
     return int(text)
 
 
-def token(options: argparse.Namespace) -> int:
-    """Makes, shows and revokes the keys with which programs call the HTTP server."""
-    return _run(lambda: options.action(options))
-
-
-async def _create_token(options: argparse.Namespace) -> int:
-    from index.access import Askers
-    from index.api_keys import ApiKeys
+def create_token(options: argparse.Namespace) -> int:
+    """Prints a new key, with which a program calls the HTTP server."""
+    from confluence_mcp_token import create
 
     account: str | None = options.user
-    async with _open_index() as database:
-        key = await ApiKeys(database).create(options.name, account, days=options.days)
-        if account is None:
-            print(f"Whoever has the key {options.name} reads all that is indexed.", file=sys.stderr)
-        elif not (await Askers(database).named(account, options.name)).accounts:
-            print(f"The index knows no active account {account} yet: until it does, the key "
-                  "shows public pages only.", file=sys.stderr)  # fmt: skip
-    print(key)
-    return DONE
+    return _run(lambda: create(options.name, account, days=options.days))
 
 
-async def _list_tokens(options: argparse.Namespace) -> int:
-    from index.api_keys import ApiKeys
+def list_tokens(options: argparse.Namespace) -> int:
+    """Prints all keys, but not what they are."""
+    from confluence_mcp_token import show_all
 
-    async with _open_index() as database:
-        keys = await ApiKeys(database).list()
-    if options.json:
-        print(json.dumps([key.to_json() for key in keys]))
-        return DONE
-    for key in keys:
-        print(key.summary())
-    return DONE
+    return _run(lambda: show_all(as_json=options.json))
 
 
-async def _revoke_token(options: argparse.Namespace) -> int:
-    from index.api_keys import ApiKeys
+def revoke_token(options: argparse.Namespace) -> int:
+    """Ends a key."""
+    from confluence_mcp_token import revoke
 
-    async with _open_index() as database:
-        await ApiKeys(database).revoke(options.name)
-    print(f"{options.name} is revoked.", file=sys.stderr)
-    return DONE
-
-
-def _open_index() -> "AbstractAsyncContextManager[Database]":
-    from index.database import Database
-    from index.settings import IndexSettings
-
-    return Database.open(IndexSettings.load(), application_name="confluence-mcp token")
+    return _run(lambda: revoke(options.name))
 
 
 def _run(work: Callable[[], Awaitable[int]], *, stopped: int = FAILED) -> int:

@@ -60,8 +60,8 @@ async def examine(now: Callable[[], datetime]) -> AsyncGenerator[Finding]:
         yield await _role(reader)
         yield _index(await read_status(database), now())
         async with database.pool.connection() as connection:
-            access = await read_access(connection)
-        yield _permissions(access, now() - timedelta(hours=server.access_max_age_hours))
+            oldest = now() - timedelta(hours=server.access_max_age_hours)
+            yield _permissions(await read_access(connection, oldest))
         yield await _shown_over_stdio(server, Askers(database))
         yield _shown_over_http(server)
     yield await _confluence(settings)
@@ -93,8 +93,8 @@ def _index(status: Status, now: datetime) -> Finding:
     return Finding("index", True, f"{text}; last run {finished:%Y-%m-%d %H:%M %Z}")
 
 
-def _permissions(access: AccessStatus, since: datetime) -> Finding:
-    closed = [space.key for space in access.spaces if not space.is_open(since)]
+def _permissions(access: AccessStatus) -> Finding:
+    closed = [space.key for space in access.spaces if not space.is_open]
     unknown = sum(space.unknown for space in access.spaces)
     known = (
         f"{len(access.spaces) - len(closed)} of {len(access.spaces)} spaces have known readers; "

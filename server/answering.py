@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from index.access import Asker
+from index.pages import Pages
 from index.results import Filters, Hit, Passage, SearchResult
 from index.search import Searcher
-from server.llm import ChatModel, Message
+from server.llm import ChatModel, Message, Reply
 from server.prompts import question_messages
 from server.proving import Answer, Citation, Status, proven_answer
 from server.texts import estimated_tokens, excerpt
@@ -21,6 +23,8 @@ SHOWN = 5  # passages shown when there is no model to answer
 QUOTE = 300  # characters
 EARLIER_QUESTION = 500  # characters of the question before that help to find what this one means
 HISTORY_BUDGET = 3_000  # tokens of earlier turns that the chat model reads
+ATTEMPTS = 2  # while pages are hidden or deleted under it
+CHANGED = "Pages changed while the answer was made: ask again."
 
 Progress = Callable[[float, str], Awaitable[None]]
 
@@ -28,42 +32,66 @@ Progress = Callable[[float, str], Awaitable[None]]
 class Answerer:
     """Finds passages, asks the chat model, and keeps only what it can prove."""
 
-    def __init__(self, searcher: Searcher, chat: ChatModel | None) -> None:
+    def __init__(self, searcher: Searcher, pages: Pages, chat: ChatModel | None) -> None:
         self._searcher = searcher
+        self._pages = pages
         self._chat = chat
 
     async def answer(
         self,
+        asker: Asker,
         question: str,
         *,
         history: Sequence[Message] = (),
         filters: Filters | None = None,
         progress: Progress,
     ) -> Answer:
-        """Answers a question; raises BadRequest, EmbeddingError or ChatError."""
+        """Answers a question; raises BadRequest, EmbeddingError or ChatError.
+
+        No answer is made of a page that the asker may no longer read when it is given.
+        """
         await progress(1, "Searching the wiki")
-        result = await self._search(question, history, filters or Filters())
-        found = within_budget(result.hits, PASSAGE_BUDGET)
-        if not found:
+        result = await self._search(asker, question, history, filters or Filters())
+        if not result.hits:
             return Answer(Status.NOT_FOUND, "", (), notes=result.notes)
         if self._chat is None:
             return passages_only(question, result.hits)
-        pages = len({hit.page.page_id for hit, _ in found})
-        await progress(2, f"Reading {len(found)} passages of {pages} pages")
-        asked = question_messages(question, recent(history, HISTORY_BUDGET), found)
-        reply = await self._chat.reply_json(asked)
-        await progress(3, "Checking the quotes")
-        answer = proven_answer(reply.text, found)
-        logger.info("status=%s in=%d out=%d", answer.status, reply.tokens_in, reply.tokens_out)
-        return replace(
-            answer,
-            nearest=() if answer.citations else result.hits[:SHOWN],
-            tokens_in=reply.tokens_in,
-            tokens_out=reply.tokens_out,
-        )
+        turns = recent(history, HISTORY_BUDGET)
+        answer = await self._made_of(result.hits, asker, self._chat, question, turns, progress)
+        logger.info("status=%s in=%d out=%d", answer.status, answer.tokens_in, answer.tokens_out)
+        return answer
+
+    async def _made_of(
+        self,
+        hits: Sequence[Hit],
+        asker: Asker,
+        chat: ChatModel,
+        question: str,
+        turns: Sequence[Message],
+        progress: Progress,
+    ) -> Answer:
+        """An answer from pages that are all shown once it is there; a model takes its time."""
+        cost = Reply("", 0, 0)
+        for attempt in range(ATTEMPTS):
+            found = within_budget(hits, PASSAGE_BUDGET)
+            read = {hit.page.page_id for hit, _ in found}
+            if not attempt:
+                await progress(2, f"Reading {len(found)} passages of {len(read)} pages")
+            reply = await chat.reply_json(question_messages(question, turns, found))
+            cost = Reply(
+                reply.text, cost.tokens_in + reply.tokens_in, cost.tokens_out + reply.tokens_out
+            )
+            shown = await self._pages.shown(asker, [hit.page.page_id for hit in hits])
+            hits = [hit for hit in hits if hit.page.page_id in shown]
+            if read <= shown:
+                await progress(3, "Checking the quotes")
+                return _costing(proven_answer(reply.text, found), cost, hits)
+            if not hits:
+                break
+        return _costing(Answer(Status.NOT_FOUND, "", (), notes=(CHANGED,)), cost, hits)
 
     async def _search(
-        self, question: str, history: Sequence[Message], filters: Filters
+        self, asker: Asker, question: str, history: Sequence[Message], filters: Filters
     ) -> SearchResult:
         """Pages for the question, and by turns for it as it follows on the question before.
 
@@ -71,10 +99,22 @@ class Answerer:
         """
         asked = [turn.content[:EARLIER_QUESTION] for turn in history if turn.role == "user"][-1:]
         results = [
-            await self._searcher.search(text, filters, limit=PAGES, passages=PASSAGES_PER_PAGE)
+            await self._searcher.search(
+                asker, text, filters, limit=PAGES, passages=PASSAGES_PER_PAGE
+            )
             for text in (question, *(f"{earlier}\n{question}" for earlier in asked))
         ]
         return replace(results[0], hits=by_turns([result.hits for result in results], PAGES))
+
+
+def _costing(answer: Answer, cost: Reply, hits: Sequence[Hit]) -> Answer:
+    """With what it cost, and with the nearest pages where it cites none."""
+    return replace(
+        answer,
+        nearest=() if answer.citations else tuple(hits[:SHOWN]),
+        tokens_in=cost.tokens_in,
+        tokens_out=cost.tokens_out,
+    )
 
 
 def by_turns(rankings: Sequence[Sequence[Hit]], limit: int) -> tuple[Hit, ...]:

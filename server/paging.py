@@ -4,12 +4,14 @@ import base64
 import hashlib
 import json
 
+from index.access import Asker
 from index.errors import BadRequest
+from index.results import Filters
 
 
-def fingerprint(*parts: object) -> str:
-    """A short name of a search, the same for the same arguments."""
-    text = json.dumps(parts, default=str, sort_keys=True)
+def fingerprint(asker: Asker, query: str, filters: Filters) -> str:
+    """A short name of a search, the same for the same arguments of the same asker."""
+    text = json.dumps((asker, query, filters), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

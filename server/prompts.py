@@ -46,5 +46,6 @@ def _passage(number: int, hit: Hit, passage: Passage) -> str:
         ChunkKind.COMMENT: "a comment, ",
         ChunkKind.ATTACHMENT: f"attachment {one_line(passage.attachment or '')}, ",
     }[passage.kind]
-    heading = f"[{number}] {one_line(path)} ({place}space {page.space_key}, updated {updated})"
+    space = one_line(page.space_key)
+    heading = f"[{number}] {one_line(path)} ({place}space {space}, updated {updated})"
     return f"{heading}\n{fenced(passage.body)}"

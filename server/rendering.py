@@ -15,7 +15,7 @@ from server.results import (
     SearchHit,
     SearchResults,
 )
-from server.texts import NOTICE, fenced, one_line
+from server.texts import NOTICE, fenced, one_line, unforged
 
 HEADINGS = 40  # of the outline, in the text of a page that is shown in part
 
@@ -23,15 +23,15 @@ HEADINGS = 40  # of the outline, in the text of a page that is shown in part
 def search_text(results: SearchResults) -> str:
     """Hits as a numbered list."""
     if not results.results:
-        return "\n".join(["Nothing found.", *results.notes])
+        return "\n".join(["Nothing found.", *map(one_line, results.notes)])
     hits = [_hit(number, hit) for number, hit in enumerate(results.results, start=1)]
     more = f'More pages: call again with cursor="{results.next_cursor}".'
     tail = [more] if results.next_cursor else []
-    return "\n\n".join([NOTICE, *hits, *tail, *results.notes])
+    return "\n\n".join([NOTICE, *hits, *tail, *map(one_line, results.notes)])
 
 
 def _hit(number: int, hit: SearchHit) -> str:
-    facts = [*_kind(hit), f"space {hit.space_key}", f"page_id {hit.page_id}"]
+    facts = [*_kind(hit), f"space {one_line(hit.space_key)}", f"page_id {hit.page_id}"]
     facts += [f"updated {_day(hit)}"]
     facts += [f"author {one_line(hit.author)}"] if hit.author else []
     facts += ["archived"] if hit.archived else []
@@ -71,7 +71,7 @@ def page_text(page: PageContent) -> str:
         one_line(page.url),
         *_listed("Attachment", [page.attachment] if page.attachment else ()),
         f"{'' if page.content_type == 'page' else f'{page.content_type}, '}"
-        f"space {page.space_key}, page_id {page.page_id}, version {page.version}, "
+        f"space {one_line(page.space_key)}, page_id {page.page_id}, version {page.version}, "
         f"updated {_day(page)}{f', author {one_line(page.author)}' if page.author else ''}"
         f"{', archived' if page.archived else ''}",
         *_listed("Labels", page.labels),
@@ -81,7 +81,7 @@ def page_text(page: PageContent) -> str:
         *_listed("Not readable", (f"{item.kind} {item.name}" for item in page.unreadable)),
         *_listed("Headings", _headings(page.outline) if is_part else ()),
     ]
-    tail = list(page.notes)
+    tail = [one_line(note) for note in page.notes]
     if page.next_offset is not None:
         tail.append(
             "There is more: call get_page again with the same arguments and "
@@ -106,7 +106,7 @@ def _size(number: int) -> str:
 def _thread(thread: CommentThread) -> str:
     """A comment with its answers, each in tags of its own: nobody can speak as another."""
     facts = [f"on “{one_line(thread.selection)}”"] if thread.selection else []
-    facts += [thread.resolution] if thread.resolution else []
+    facts += [one_line(thread.resolution)] if thread.resolution else []
     replies = [_comment("Reply", reply, []) for reply in thread.replies]
     return "\n".join([_comment("Comment", thread, facts), *replies])
 
@@ -142,7 +142,7 @@ def _listed(name: str, items: Iterable[str]) -> list[str]:
 def answer_text(answer: AnswerResult) -> str:
     """The answer, then its sources with their quotes."""
     head = {
-        "answered": answer.answer,
+        "answered": unforged(answer.answer),
         "not_found": "The wiki does not answer this.",
         "passages_only": "The passages that fit best:",
     }[answer.status]
@@ -154,7 +154,7 @@ def answer_text(answer: AnswerResult) -> str:
     ]
     nearest = _listed("Nearest pages", map(_ref, answer.nearest))
     notice = [NOTICE] if sources or nearest else []
-    return "\n\n".join([head, *notice, *sources, *nearest, *answer.notes])
+    return "\n\n".join([head, *notice, *sources, *nearest, *map(one_line, answer.notes)])
 
 
 def answer_for_person(answer: AnswerResult) -> str:
@@ -164,5 +164,5 @@ def answer_for_person(answer: AnswerResult) -> str:
         + "\n".join(f"    | {line}" for line in clean(c.quote).splitlines())
         for c in answer.citations
     ]
-    head = answer.answer or "\n".join(answer.notes) or "The wiki does not answer this."
+    head = clean(answer.answer) or "\n".join(answer.notes) or "The wiki does not answer this."
     return "\n\n".join([head, *sources, *_listed("Nearest pages", map(_ref, answer.nearest))])

@@ -5,9 +5,11 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from index.errors import NotFound
+from server.calls import one_call
+from server.deps import Deps
 from server.explaining import explained
 from server.rendering import page_text
-from server.tools import Deps
+from server.texts import one_line
 from server.wire import page_content
 
 MOST_TOKENS = 16_000
@@ -26,11 +28,15 @@ def register_resources(mcp: MCPServer[Deps]) -> None:
 
 async def read_page(page_id: str, ctx: Context[Deps]) -> str:
     """The text of get_page for the largest part."""
-    pages = ctx.request_context.lifespan_context.pages
+    deps = ctx.request_context.lifespan_context
     try:
-        page = await pages.page(page_id)
-        return page_text(page_content(page, (0, len(page.markdown)), 0, MOST_TOKENS))
+        async with one_call(deps, "resources/read", page_id) as call:
+            page = await deps.pages.page(call.asker, page_id)
+            content = page_content(page, (0, len(page.markdown)), 0, MOST_TOKENS)
+            content.notes.extend(call.notes)
+            call.gives([page.info.page_id])
+        return page_text(content)
     except NotFound as error:
-        raise ResourceNotFoundError(str(error)) from error
+        raise ResourceNotFoundError(one_line(str(error))) from error
     except Exception as error:
-        raise ResourceError(explained(error)) from error
+        raise ResourceError(one_line(explained(error))) from error

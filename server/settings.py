@@ -25,6 +25,63 @@ class ServerSettings(IndexSettings):
         'with a body such as {"page": {"id": "123"}}. Unset: no such address.',
     )
 
+    auth_issuer: str | None = Field(
+        None,
+        description="Issuer of the access tokens (OAuth 2.1, OpenID Connect) that callers over "
+        "HTTP have, exactly as in their `iss`. With it every call of /mcp needs a token.",
+    )
+    auth_audience: str | None = Field(
+        None, description="What tokens for this server have as `aud`. Needed with AUTH_ISSUER."
+    )
+    auth_jwks_url: str | None = Field(
+        None, description="Where the issuer's keys are. Unset: where its metadata say."
+    )
+    auth_scopes: str | None = Field(
+        None, description="Comma list of the scopes that a token must have. Unset: none."
+    )
+    auth_account_claim: str = Field(
+        "email",
+        description="What of a token tells whose Confluence account it is: `email`, if "
+        "`email_verified` is true; any other claim has the account id, user key or user name.",
+    )
+    auth_api_keys: bool = Field(
+        False,
+        description="Whether callers over HTTP may have keys of `confluence-mcp token create`. "
+        "With it every call of /mcp needs a key or a token.",
+    )
+    confluence_mcp_public_url: str | None = Field(
+        None,
+        description="Address under which clients reach the server, such as "
+        "https://wiki-search.example.com/mcp. Unset: AUTH_AUDIENCE where that is an address.",
+    )
+    confluence_mcp_user: str | None = Field(
+        None,
+        description="Account id, user name or e-mail of the Confluence account whose view the "
+        "server takes, where callers are not told apart by tokens. Unset: all that is indexed.",
+    )
+    access_max_age_hours: float = Field(
+        72,
+        gt=0,
+        description="For how long permissions are believed that were not read anew: after that "
+        "nobody but the crawler is shown the pages. Those of an export are believed for ever.",
+    )
+    audit_log: str | None = Field(
+        None,
+        description="Where each call leaves a line of JSON: a file, `stderr` or `off`. Unset: "
+        "stderr where callers are told apart by tokens, else off.",
+    )
+    audit_questions: bool = Field(
+        False, description="Whether those lines have the text of questions, too."
+    )
+    rate_limit: int = Field(
+        120,
+        ge=0,
+        description="Calls a minute of one caller, where callers are told apart; 0: no limit.",
+    )
+    answer_rate_limit: int = Field(
+        20, ge=0, description="Of these, calls of answer_question; 0: no limit of their own."
+    )
+
     def model_for_answers(self) -> str | None:
         """The chat model to ask; None when there is none."""
         return self.chat_model or (DEFAULT_CHAT_MODEL if self.openai_api_key else None)

@@ -1,14 +1,23 @@
 """Clients that want to know when a page changes, of the older and the newer protocol."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager, suppress
+import contextvars
+import logging
+import re
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 
 import anyio
+import psycopg
+from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
     EmptyResult,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
@@ -16,19 +25,43 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
+from server.calls import one_call
+from server.deps import Deps
+from server.explaining import explained
 from server.page_feed import Connect, PageFeed
-from server.tools import Deps
+
+logger = logging.getLogger(__name__)
 
 URI = "confluence://page/"
+_PAGE = re.compile(r"confluence://page/([0-9]{1,19})")
+MOST, MOST_PAGES = 1_024, 1_000  # streams at once, and pages of one of them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subscriber:
+    """Somebody to be told of pages; `context` is that of the call, in which its token is known."""
+
+    page_ids: frozenset[str]
+    deps: Deps
+    context: contextvars.Context
+    tell: Callable[[str], Awaitable[None]]
+
+    async def may_see(self, page_id: str) -> bool:
+        """Whether whoever subscribed may read the page now."""
+        return await asyncio.create_task(_may_see(self.deps, page_id), context=self.context)
 
 
 class Subscriptions:
-    """Who is told of which pages."""
+    """Who is told of which pages.
+
+    Every id is taken alike, of a page or not; of a change only those are told who may read the
+    page at that time.
+    """
 
     def __init__(self) -> None:
-        self._bus = InMemorySubscriptionBus()
-        self._streams = ListenHandler(self._bus)
-        self._older: dict[str, ServerSession] = {}
+        self._subscribers: defaultdict[str, list[_Subscriber]] = defaultdict(list)
+        self._streams = 0
+        self._older: dict[str, _Subscriber] = {}
         self._feed = PageFeed(self._tell)
 
     @asynccontextmanager
@@ -46,17 +79,30 @@ class Subscriptions:
         self, ctx: ServerRequestContext[Deps], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Serves the stream of a client of the newer protocol, until it goes."""
-        with self._feed.wanting(_page_ids(params.notifications.resource_subscriptions or ())):
+        page_ids = _page_ids(params.notifications.resource_subscriptions or ())
+        deps = ctx.lifespan_context
+        await _count(deps, "subscriptions/listen", page_ids)
+        bus = InMemorySubscriptionBus()
+
+        async def tell(uri: str) -> None:
+            await bus.publish(ResourceUpdated(uri))
+
+        with self._one_stream(_Subscriber(page_ids, deps, contextvars.copy_context(), tell)):
             await self._feed.ready()
-            return await self._streams(ctx, params)
+            return await ListenHandler(bus)(ctx, params)
 
     async def subscribe(
         self, ctx: ServerRequestContext[Deps], params: SubscribeRequestParams
     ) -> EmptyResult:
         """Adds a page for the client of the older protocol, the only one of its server."""
-        if params.uri not in self._older:
-            self._feed.want(_page_ids([params.uri]))
-        self._older[params.uri] = ctx.session
+        page_ids = _page_ids([params.uri])
+        deps = ctx.lifespan_context
+        await _count(deps, "resources/subscribe", page_ids)
+        tell = _telling(ctx.session)
+        self._leave(params.uri)
+        subscriber = _Subscriber(page_ids, deps, contextvars.copy_context(), tell)
+        self._older[params.uri] = subscriber
+        self._add(subscriber)
         await self._feed.ready()
         return EmptyResult()
 
@@ -64,17 +110,72 @@ class Subscriptions:
         self, _: ServerRequestContext[Deps], params: UnsubscribeRequestParams
     ) -> EmptyResult:
         """Takes a page away from that client."""
-        if self._older.pop(params.uri, None) is not None:
-            self._feed.release(_page_ids([params.uri]))
+        self._leave(params.uri)
         return EmptyResult()
 
+    def _leave(self, uri: str) -> None:
+        if (subscriber := self._older.pop(uri, None)) is not None:
+            self._remove(subscriber)
+
+    @contextmanager
+    def _one_stream(self, subscriber: _Subscriber) -> Generator[None]:
+        if self._streams >= MOST:
+            raise MCPError(INTERNAL_ERROR, "Too many clients listen already: try again later.")
+        self._streams += 1
+        self._add(subscriber)
+        try:
+            yield
+        finally:
+            self._remove(subscriber)
+            self._streams -= 1
+
+    def _add(self, subscriber: _Subscriber) -> None:
+        for page_id in subscriber.page_ids:
+            self._subscribers[page_id].append(subscriber)
+        self._feed.want(subscriber.page_ids)
+
+    def _remove(self, subscriber: _Subscriber) -> None:
+        for page_id in subscriber.page_ids:
+            self._subscribers[page_id].remove(subscriber)
+            if not self._subscribers[page_id]:
+                del self._subscribers[page_id]
+        self._feed.release(subscriber.page_ids)
+
     async def _tell(self, page_id: str) -> None:
-        uri = URI + page_id
-        await self._bus.publish(ResourceUpdated(uri))
-        if (session := self._older.get(uri)) is not None:
-            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                await session.send_resource_updated(uri)
+        for subscriber in tuple(self._subscribers.get(page_id, ())):
+            if await subscriber.may_see(page_id):
+                await subscriber.tell(URI + page_id)
 
 
-def _page_ids(uris: Iterable[str]) -> list[str]:
-    return [uri.removeprefix(URI) for uri in uris if uri.startswith(URI)]
+async def _may_see(deps: Deps, page_id: str) -> bool:
+    try:
+        asker = await deps.asker()
+        return not asker.is_limited or page_id in await deps.pages.shown(asker, [page_id])
+    except psycopg.Error:  # the feed begins anew, and tells of what was missed
+        raise
+    except Exception:
+        logger.exception("a subscriber is not told of a page: who asks is not known")
+        return False
+
+
+def _telling(session: ServerSession) -> Callable[[str], Awaitable[None]]:
+    async def tell(uri: str) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await session.send_resource_updated(uri)
+
+    return tell
+
+
+async def _count(deps: Deps, kind: str, page_ids: frozenset[str]) -> None:
+    """Counts a subscription as a call; raises MCPError."""
+    if len(page_ids) > MOST_PAGES:
+        raise MCPError(INVALID_PARAMS, f"Subscribe to {MOST_PAGES:,} pages at most.")
+    try:
+        async with one_call(deps, kind, " ".join(sorted(page_ids))) as call:
+            call.gives(sorted(page_ids))
+    except Exception as error:
+        raise MCPError(INTERNAL_ERROR, explained(error)) from error
+
+
+def _page_ids(uris: Iterable[str]) -> frozenset[str]:
+    return frozenset(match[1] for uri in uris if (match := _PAGE.fullmatch(uri)))

@@ -1,8 +1,7 @@
 """The three tools. Their docstrings and field descriptions are written for a model."""
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
 from inspect import signature
 from typing import Annotated, Literal
@@ -13,34 +12,25 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
+from index.access import Asker
 from index.errors import BadRequest, NotFound
 from index.language import clean
 from index.pages import Pages
 from index.records import Attachment, ContentType
 from index.results import Filters, StoredPage
-from index.search import Searcher
-from server.answering import Answerer
+from server.calls import ANSWER, Call, one_call
+from server.deps import Deps
 from server.explaining import explained
 from server.llm import Message
-from server.page_feed import Connect
 from server.paging import cursor_at, fingerprint, offset_of
 from server.references import PageReference, page_reference
 from server.rendering import answer_text, page_text, search_text
 from server.results import AnswerResult, PageContent, SearchResults
 from server.sections import section_bounds
+from server.texts import one_line
 from server.wire import answer_result, attachment_content, page_content, search_hit
 
-
-@dataclass(frozen=True, slots=True)
-class Deps:
-    """What the tools work with, built once for a process."""
-
-    searcher: Searcher
-    pages: Pages
-    answerer: Answerer
-    connect: Connect
-
-
+SEARCH, READ = "search_confluence", "get_page"
 SHOWN = 40  # attachments that an error names
 
 READ_ONLY = ToolAnnotations(
@@ -101,18 +91,18 @@ async def search_confluence(
     more with get_page. For a question that wants one answer, answer_question may be quicker.
     """
     deps = ctx.request_context.lifespan_context
-    with readable_errors():
-        filters = await _filters(
-            deps.pages, spaces, labels, content_types, author, ancestor, updated_after
-        )
-        search = fingerprint(query, filters)
+    async with _tool_call(deps, SEARCH, query) as call:
+        above = await _above(deps.pages, call, ancestor)
+        filters = _filters(spaces, labels, content_types, author, above, updated_after)
+        search = fingerprint(call.asker, query, filters)
         offset = offset_of(cursor or None, search)
-        found = await deps.searcher.search(query, filters, limit=limit, offset=offset)
+        found = await deps.searcher.search(call.asker, query, filters, limit=limit, offset=offset)
+        call.gives(hit.page.page_id for hit in found.hits)
         following = offset + len(found.hits)
         results = SearchResults(
             results=[search_hit(hit, query) for hit in found.hits],
             next_cursor=cursor_at(following, search) if 0 < following < found.total else None,
-            notes=[*_ignored(ctx, search_confluence), *found.notes],
+            notes=[*_ignored(ctx, search_confluence), *found.notes, *call.notes],
         )
     return _result(search_text(results), results)
 
@@ -140,17 +130,18 @@ async def get_page(
     child pages and what could not be read.
     """
     deps = ctx.request_context.lifespan_context
-    with readable_errors():
+    async with _tool_call(deps, READ, page) as call:
         reference = page_reference(page)
-        stored = await _page(deps.pages, reference)
+        stored = await _page(deps.pages, call, reference)
+        call.gives([stored.info.page_id])
         if attachment and section:
             raise BadRequest("An attachment has no sections: leave `section` out.")
         file, notes = None, _ignored(ctx, get_page)
         if attachment:
-            file = await _attachment(deps.pages, stored, attachment)
+            file = await _attachment(deps.pages, call.asker, stored, attachment)
         elif reference.attachment and not section:
             try:
-                file = await _attachment(deps.pages, stored, reference.attachment)
+                file = await _attachment(deps.pages, call.asker, stored, reference.attachment)
             except BadRequest as error:  # the address leads to the page, too
                 notes.append(str(error))
         if file is None:
@@ -158,7 +149,7 @@ async def get_page(
             content = page_content(stored, bounds, offset, max_tokens)
         else:
             content = attachment_content(stored, file, offset, max_tokens)
-        content.notes.extend(notes)
+        content.notes.extend((*notes, *call.notes))
     return _result(page_text(content), content)
 
 
@@ -189,26 +180,29 @@ async def answer_question(
     async def progress(step: float, message: str) -> None:
         await ctx.report_progress(step, 3, message)
 
-    with readable_errors():
-        filters = await _filters(
-            deps.pages, spaces, labels, content_types, author, ancestor, updated_after
-        )
+    async with _tool_call(deps, ANSWER, question) as call:
+        above = await _above(deps.pages, call, ancestor)
+        filters = _filters(spaces, labels, content_types, author, above, updated_after)
         turns = [Message(turn.role, clean(turn.content)) for turn in history or []]
         answer = await deps.answerer.answer(
-            clean(question), history=turns, filters=filters, progress=progress
+            call.asker, clean(question), history=turns, filters=filters, progress=progress
         )
+        call.gives(one.hit.page.page_id for one in answer.citations)
+        call.gives(hit.page.page_id for hit in answer.nearest)
         result = answer_result(answer)
-        result.notes.extend(_ignored(ctx, answer_question))
+        result.notes.extend((*_ignored(ctx, answer_question), *call.notes))
     return _result(answer_text(result), result)
 
 
-@contextmanager
-def readable_errors() -> Generator[None]:
-    """Turns what went wrong into a text that helps a model, or its person, to go on."""
+@asynccontextmanager
+async def _tool_call(deps: Deps, tool: str, question: str) -> AsyncGenerator[Call]:
+    """A call whose failure becomes a text that helps a model, or its person, to go on."""
     try:
-        yield
+        async with one_call(deps, tool, question) as call:
+            yield call
     except Exception as error:
-        raise ToolError(explained(error)) from error
+        # It may name titles, headings and files, in which anything can be written.
+        raise ToolError(one_line(explained(error))) from error
 
 
 def _ignored(ctx: Context[Deps], tool: Callable[..., object]) -> list[str]:
@@ -226,22 +220,25 @@ def _result(text: str, structured: BaseModel) -> CallToolResult:
     )
 
 
-async def _filters(
-    pages: Pages,
+async def _above(pages: Pages, call: Call, ancestor: str | None) -> str | None:
+    """The id of the page that a search stays below."""
+    return (await _page(pages, call, page_reference(ancestor))).info.page_id if ancestor else None
+
+
+def _filters(
     spaces: list[str] | None,
     labels: list[str] | None,
     content_types: list[Kind] | None,
     author: str | None,
-    ancestor: str | None,
+    above: str | None,
     updated_after: date | None,
 ) -> Filters:
-    above = await _page(pages, page_reference(ancestor)) if ancestor else None
     return Filters(
         spaces=_names(spaces),
         labels=_names(labels),
         content_types=tuple(ContentType(name) for name in content_types or ()),
         author=clean(author or "").strip() or None,
-        ancestor=above.info.page_id if above else None,
+        ancestor=above,
         updated_after=datetime.combine(updated_after, time(), UTC) if updated_after else None,
     )
 
@@ -252,27 +249,30 @@ def _names(given: list[str] | None) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-async def _page(pages: Pages, reference: PageReference) -> StoredPage:
+async def _page(pages: Pages, call: Call, reference: PageReference) -> StoredPage:
+    """The page that is named, if the caller may read it."""
+    asker = call.asker
     if reference.page_id is not None:
-        return await pages.page(reference.page_id)
+        return await pages.page(asker, reference.page_id)
     title = reference.title or ""
-    found = await pages.pages_of_title(title, reference.space_key)
+    found = await pages.pages_of_title(asker, title, reference.space_key)
     if not found and reference.whole:
         title = reference.whole
-        found = await pages.pages_of_title(title, None)
+        found = await pages.pages_of_title(asker, title, None)
     if not found:
         raise NotFound(f"No page {title[:200]!r} in the index: find it with search_confluence.")
     if len(found) > 1:
+        call.gives(info.page_id for info in found)
         names = "; ".join(
             f"{info.space_key}:{info.title} (page_id {info.page_id}, {info.content_type}, "
             f"updated {info.updated_at.date().isoformat()})"
             for info in found
         )
         raise NotFound(f"Several pages are called {title!r}: {names}. Give the page_id.")
-    return await pages.page(found[0].page_id)
+    return await pages.page(asker, found[0].page_id)
 
 
-async def _attachment(pages: Pages, page: StoredPage, filename: str) -> Attachment:
+async def _attachment(pages: Pages, asker: Asker, page: StoredPage, filename: str) -> Attachment:
     """The named attachment of a page with its text; upper and lower case are alike."""
     wanted = clean(filename).strip().casefold()
     found = next((one for one in page.attachments if one.filename.casefold() == wanted), None)
@@ -282,7 +282,7 @@ async def _attachment(pages: Pages, page: StoredPage, filename: str) -> Attachme
         raise BadRequest(
             f"No attachment {filename[:200]!r} on {page.info.title!r}. Attachments: {names}{more}."
         )
-    attachment = await pages.attachment(page.info.page_id, found.filename)
+    attachment = await pages.attachment(asker, page.info.page_id, found.filename)
     if attachment.unreadable is not None and not attachment.markdown:
         raise BadRequest(
             f"{found.filename} cannot be read: {attachment.unreadable.rstrip('.')}. "

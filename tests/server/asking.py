@@ -23,6 +23,7 @@ class Variables:
     openai_api_key: str = "test-key"
     embedding_model: str = "words"
     chat_model: str = "scripted"
+    confluence_mcp_user: str = ""
 
     def as_fields(self) -> dict[str, str | None]:
         """By name of a settings field."""
@@ -42,7 +43,9 @@ def variables_for(database_url: str, endpoint: OpenAIEndpoint) -> Variables:
 def serving(variables: Variables, mode: str = "auto") -> Client:
     """A client, to be entered, of a server in memory."""
     settings = ServerSettings.model_validate(variables.as_fields())
-    return Client(create_server(lambda: open_deps(settings)), mode=mode)
+    shows_everything = settings.confluence_mcp_user is None
+    server = create_server(lambda: open_deps(settings), shows_everything=shows_everything)
+    return Client(server, mode=mode)
 
 
 def text_of(result: CallToolResult) -> str:

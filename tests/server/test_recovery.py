@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from mcp import Client, MCPError
 
+from index.access import Askers
 from index.database import Database
 from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
@@ -16,8 +17,8 @@ from index.search import Searcher
 from index.settings import IndexSettings
 from server.answering import Answerer
 from server.app import create_server
+from server.deps import Deps, always
 from server.settings import ServerSettings
-from server.tools import Deps
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint, word_vector
 from tests.server.asking import (
@@ -49,7 +50,7 @@ async def impatient_deps(variables: Variables) -> AsyncGenerator[Deps]:
     """As a server has them, but without patience for its database."""
     settings = ServerSettings.model_validate(variables.as_fields())
     async with Database.open(
-        settings, application_name="tests", read_only=True, statement_timeout_s=0.3
+        settings, application_name="tests", for_askers=True, statement_timeout_s=0.3
     ) as database:
         database.pool.timeout = 0.3
         embedder = await open_embedder(settings)
@@ -57,8 +58,10 @@ async def impatient_deps(variables: Variables) -> AsyncGenerator[Deps]:
         async def choose(_: str) -> Embedder:
             return embedder
 
-        searcher = Searcher(database, choose)
-        yield Deps(searcher, Pages(database), Answerer(searcher, None), database.connect)
+        searcher, pages = Searcher(database, choose), Pages(database)
+        answerer = Answerer(searcher, pages, None)
+        asker = always(None, Askers(database))
+        yield Deps(searcher, pages, answerer, database.connect, asker)
         await embedder.close()
 
 

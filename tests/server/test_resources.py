@@ -30,9 +30,11 @@ from server.app import create_server, open_deps
 from server.settings import ServerSettings
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint
+from tests.server.askers import BOB, GUS, served
 from tests.server.asking import Variables, answered, serving, text_of, variables_for
 from tests.server.outages import end_sessions, outage
 from tests.server.processes import SERVE, environment, http_server
+from tests.server.rights import Rights
 from tests.server.wiki import ARTICLES, Wiki, take_in
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +122,7 @@ async def subscribe(client: Client, uri: str) -> None:
 
 
 Open = Callable[..., Client]
-Changed = Callable[[str], Awaitable[None]]
+Changed = Callable[..., Awaitable[None]]
 
 
 @asynccontextmanager
@@ -165,12 +167,13 @@ def edit(own: Variables) -> Changed:
     """Changes one page of the wiki and takes the wiki in."""
     articles = list(ARTICLES)
 
-    async def edit(page_id: str) -> None:
+    async def edit(page_id: str, *, rights: Rights | None = None) -> None:
         for at, article in enumerate(articles):
             if article.page_id == page_id:
                 body = f"{article.body}<p>Edited {article.version} times.</p>"
                 articles[at] = replace(article, version=article.version + 1, body=body)
-        await take_in(IndexSettings.model_validate(own.as_fields()), Wiki(list(articles)))
+        wiki = Wiki(list(articles), access=rights or Rights())
+        await take_in(IndexSettings.model_validate(own.as_fields()), wiki)
 
     return edit
 
@@ -291,6 +294,61 @@ async def test_a_client_that_subscribes_while_the_index_is_away_is_told_to_look_
     told.close()
 
     assert missed == VPN
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_subscriber_is_told_only_of_what_they_may_see_at_that_time(
+    own: Variables, edit: Changed, tmp_path: Path, mode: str
+) -> None:
+    uris = ["confluence://page/100", "confluence://page/103", "confluence://page/200"]
+
+    async with served(own, tmp_path) as here:
+        here.who.account = BOB
+
+        def open_client(**options: object) -> Client:
+            return Client(here.server, **options)  # pyright: ignore[reportArgumentType]  # options of Client
+
+        async with subscribed(open_client, mode, *uris) as told:
+            await edit("103")
+            await edit("100")
+            before = await told.next()
+            here.leave_groups(BOB)
+            await edit("100", rights=Rights(groups={"engineers": frozenset({"acc-ada"})}))
+            await edit("200")
+            after = await told.next()
+
+    assert before == VPN
+    assert after == "confluence://page/200"
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_hidden_and_unknown_pages_are_subscribed_to_alike(
+    own: Variables, edit: Changed, tmp_path: Path, mode: str
+) -> None:
+    async with served(own, tmp_path) as here:
+        here.who.account = GUS
+
+        def open_client(**options: object) -> Client:
+            return Client(here.server, **options)  # pyright: ignore[reportArgumentType]  # options of Client
+
+        uris = ["confluence://page/100", "confluence://page/999", "confluence://page/200"]
+        async with subscribed(open_client, mode, *uris) as told:
+            await edit("100")
+            await edit("200")
+            first = await told.next()
+
+    assert first == "confluence://page/200"
+
+
+async def test_more_pages_than_a_stream_may_have_are_refused(own: Variables) -> None:
+    uris = [f"confluence://page/{number}" for number in range(1_001)]
+
+    async with serving(own) as client:
+        with pytest.raises(MCPError) as caught:
+            async with client.listen(resource_subscriptions=uris):
+                pass
+
+    assert caught.value.error.code == INVALID_PARAMS
 
 
 async def test_nobody_listens_before_somebody_is_subscribed(own: Variables) -> None:

@@ -92,6 +92,50 @@ def test_nothing_but_messages_is_on_standard_output(variables: Variables, tmp_pa
     assert "vpn" not in errors
 
 
+def test_the_audit_trail_stays_off_standard_output(variables: Variables, tmp_path: Path) -> None:
+    sent = [INITIALIZE, INITIALIZED, call(2, "get_page", page="100")]
+    settings = variables.as_environment() | {"AUDIT_LOG": "stderr"}
+
+    with serving_process(settings, tmp_path) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(lines(sent))
+        process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        _, rest, errors = ended(process)
+
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert rest == ""
+    (line,) = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    assert (line["asker"], line["call"], line["page_ids"]) == ("crawler", "get_page", ["100"])
+
+
+def test_no_trail_is_left_unless_it_is_asked_for(variables: Variables, tmp_path: Path) -> None:
+    with serving_process(variables.as_environment(), tmp_path) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(lines([INITIALIZE, INITIALIZED, call(2, "get_page", page="100")]))
+        process.stdin.flush()
+        for _ in range(2):
+            process.stdout.readline()
+        _, _, errors = ended(process)
+
+    assert "get_page" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["/dev/stdout", "missing/folder/audit.jsonl"])
+def test_a_trail_that_cannot_be_written_ends_it_with_a_reason(
+    variables: Variables, tmp_path: Path, target: str
+) -> None:
+    settings = variables.as_environment() | {"AUDIT_LOG": target}
+
+    with serving_process(settings, tmp_path) as process:
+        code, output, errors = ended(process)
+
+    assert (code, output) == (2, "")
+    assert len(errors.splitlines()) == 2
+    assert errors.startswith("The audit trail cannot be written: ")
+
+
 def test_the_end_of_input_ends_it(variables: Variables, tmp_path: Path) -> None:
     with serving_process(variables.as_environment(), tmp_path) as process:
         code, output, errors = ended(process)

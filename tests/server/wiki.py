@@ -17,6 +17,7 @@ from ingest.sources.source import (
     SourcePage,
 )
 from ingest.sync import Plan
+from tests.server.rights import Rights
 
 SITE = "https://wiki.example.com/wiki"
 
@@ -81,6 +82,7 @@ class Wiki:
     deployment: Deployment = Deployment.CLOUD
     is_whole_site: bool = True
     requests: int = 0
+    access: Rights = field(default_factory=Rights)
 
     async def identity(self) -> str:
         """Always the same reader."""

@@ -1,0 +1,171 @@
+"""What the settings say about who may ask over HTTP; contradictions are told at the start."""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from mcp.server.transport_security import TransportSecuritySettings
+
+from index.errors import ConfigurationError
+from server.settings import ServerSettings
+
+logger = logging.getLogger(__name__)
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, section 2
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An identity provider, and what its tokens must say."""
+
+    url: str
+    audience: str
+    jwks_url: str | None
+    scopes: Sequence[str]
+    account_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAuth:
+    """Who is let in over HTTP: those with a token of the issuer, with a key, or with either.
+
+    `public_url` is the address under which clients reach the server.
+    """
+
+    issuer: Issuer | None
+    takes_keys: bool
+    public_url: str
+
+
+def http_auth(settings: ServerSettings, host: str, port: int) -> HttpAuth | None:
+    """What is asked of callers; None when nobody is asked.
+
+    Raises ConfigurationError that names the variable which is wrong, and for an address that
+    others can reach while nobody is asked.
+    """
+    issuer = _issuer(settings)
+    if issuer is None and not settings.auth_api_keys:
+        if is_loopback(host):
+            return None
+        raise ConfigurationError(
+            f"Nobody is asked who they are, so the server listens on loopback only, not on {host}."
+            "\nUse --host 127.0.0.1, or set AUTH_ISSUER and AUTH_AUDIENCE (tokens of an identity "
+            "provider) or AUTH_API_KEYS=true (keys of `confluence-mcp token create`)."
+        )
+    return HttpAuth(issuer, settings.auth_api_keys, _public_url(settings, host, port))
+
+
+def _issuer(settings: ServerSettings) -> Issuer | None:
+    scopes = re.split(r"[\s,]+", settings.auth_scopes.strip(", ")) if settings.auth_scopes else []
+    if settings.auth_issuer is None:
+        for name in ("auth_audience", "auth_jwks_url", "auth_scopes"):
+            if getattr(settings, name):
+                raise ConfigurationError(
+                    f"{name.upper()} is set, but AUTH_ISSUER is not.\n"
+                    f"Set AUTH_ISSUER to the issuer of the tokens, or unset {name.upper()}."
+                )
+        return None
+    _checked("AUTH_ISSUER", settings.auth_issuer)
+    if settings.auth_jwks_url is not None:
+        _checked("AUTH_JWKS_URL", settings.auth_jwks_url, query=True)
+    if settings.auth_audience is None:
+        raise ConfigurationError(
+            "AUTH_ISSUER is set, but AUTH_AUDIENCE is not: any token of that issuer would do.\n"
+            "Set AUTH_AUDIENCE to what the tokens for this server have as `aud`."
+        )
+    if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
+        raise ConfigurationError(
+            f"AUTH_SCOPES has what is no scope: {', '.join(map(repr, wrong))}.\n"
+            "List scopes with commas or spaces between them, such as confluence:read."
+        )
+    return Issuer(
+        settings.auth_issuer,
+        settings.auth_audience,
+        settings.auth_jwks_url,
+        scopes,
+        settings.auth_account_claim,
+    )
+
+
+def _public_url(settings: ServerSettings, host: str, port: int) -> str:
+    if settings.confluence_mcp_public_url is not None:
+        url = settings.confluence_mcp_public_url
+        _checked("CONFLUENCE_MCP_PUBLIC_URL", url, secure=False)
+        if not is_secure(url):
+            logger.warning("%s has no https: tokens can be read on their way", url)
+        return url
+    audience = settings.auth_audience or ""
+    if audience.startswith(("https://", "http://")):
+        _checked("AUTH_AUDIENCE", audience, secure=False)
+        return audience
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"The server is to listen on {host}, but under which address clients reach it is not "
+            "known.\nSet CONFLUENCE_MCP_PUBLIC_URL, such as https://wiki-search.example.com/mcp."
+        )
+    return f"http://{_in_url(host)}:{port}/mcp"
+
+
+def _checked(name: str, url: str, *, secure: bool = True, query: bool = False) -> None:
+    """Raises ConfigurationError unless it is a plain address, and `secure` where it has to be."""
+    parts = _parts(url)
+    has_more = parts is None or parts.fragment or parts.username is not None
+    if parts is None or not parts.hostname or has_more or (parts.query and not query):
+        raise ConfigurationError(
+            f"{name} is not an address such as https://host.example.com/path.\n"
+            "Give it with https:// and without user, password, question mark or hash."
+        )
+    if secure and not is_secure(url):
+        raise ConfigurationError(
+            f"{name} has no https, though it is not on this machine.\n"
+            "Give its https address: whoever can change what it answers can sign in as anybody."
+        )
+
+
+def _parts(url: str) -> SplitResult | None:
+    if not _URL.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def is_secure(url: str, *, loopback: bool = True) -> bool:
+    """Whether nobody between here and there can change what is sent: https, or this machine."""
+    parts = _parts(url)
+    if parts is None or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (loopback and is_loopback(parts.hostname))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def transport_security(host: str, public_url: str | None) -> TransportSecuritySettings:
+    """Refuses pages of other sites whose name was made to point at this server."""
+    names = {"127.0.0.1", "localhost", "[::1]"}
+    if host not in ("0.0.0.0", "::"):
+        names.add(_in_url(host))
+    hosts = [allowed for name in sorted(names) for allowed in (name, f"{name}:*")]
+    origins = [f"http://{allowed}" for allowed in hosts]
+    if public_url is not None and (parts := _parts(public_url)) is not None:
+        name = _in_url(parts.hostname or "")
+        hosts += [name, f"{name}:*"]
+        origins.append(f"{parts.scheme}://{parts.netloc.lower()}")
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,76 @@
+"""Each call of a client: who makes it, whether it may be made now, and the trail that it leaves."""
+
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from index.access import Asker
+from index.errors import BadRequest, NotFound
+from server.audit import Entry, Outcome
+from server.deps import Deps
+from server.limits import TooManyCalls
+
+ANSWER = "answer_question"
+
+
+@dataclass(slots=True)
+class Call:
+    """A call under way; `notes` are what its caller is to be told whatever the result."""
+
+    asker: Asker
+    notes: tuple[str, ...] = ()
+    page_ids: tuple[str, ...] = ()
+
+    def gives(self, page_ids: Iterable[str]) -> None:
+        """Keeps for the trail which pages its result is about."""
+        self.page_ids = tuple(dict.fromkeys((*self.page_ids, *page_ids)))
+
+
+@asynccontextmanager
+async def one_call(deps: Deps, kind: str, question: str) -> AsyncGenerator[Call]:
+    """A call of whoever asks; raises TooManyCalls. However it ends, it leaves its entry."""
+    began, started = datetime.now(UTC), time.monotonic()
+    call: Call | None = None
+    outcome = Outcome.OK
+    try:
+        call = await _begun(deps)
+        deps.limits.take(call.asker.name, is_answer=kind == ANSWER)
+        yield call
+    except BaseException as error:
+        outcome = _outcome(error)
+        if isinstance(error, NotFound) and call is not None and call.notes:
+            raise NotFound(" ".join((str(error), *call.notes))) from error
+        raise
+    finally:
+        entry = Entry(
+            time=began,
+            asker=call and call.asker.name,
+            call=kind,
+            page_ids=call.page_ids if call else (),
+            outcome=outcome,
+            duration_ms=round(1_000 * (time.monotonic() - started)),
+            question=question,
+        )
+        deps.audit.note(entry)
+
+
+async def _begun(deps: Deps) -> Call:
+    asker = await deps.asker()
+    is_stranger = asker.accounts == () and deps.stranger
+    return Call(asker, (deps.stranger,) if is_stranger else ())
+
+
+def _outcome(error: BaseException) -> Outcome:
+    match error:
+        case NotFound():
+            return Outcome.NOT_FOUND
+        case TooManyCalls():
+            return Outcome.LIMITED
+        case BadRequest():
+            return Outcome.REFUSED
+        case Exception():
+            return Outcome.FAILED
+        case _:
+            return Outcome.CANCELLED
