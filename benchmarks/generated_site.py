@@ -1,7 +1,8 @@
 """A Confluence Cloud site of any size that is made up as it is asked, to be served to an ingest.
 
 Pages of about 3,500 characters in storage format in a tree, with labels; each tenth has a comment
-and a reply. Only what an ingest asks for is answered.
+and a reply. Everybody is in one group, which may read every space, and each hundredth page is
+restricted to another one. Only what an ingest asks for is answered.
 """
 
 import random
@@ -18,7 +19,8 @@ from benchmarks.loopback import Answer, Asked
 
 SECONDS_PER_LISTED = 0.001
 PAGES_OF_SPACE = 2_500
-CHILDREN, COMMENTED, EDITED = 10, 10, 100
+CHILDREN, COMMENTED, EDITED, RESTRICTED = 10, 10, 100, 100
+STAFF, FEW = "8f2c-staff", "8f2c-few"  # ids of groups
 FIRST_PAGE, FIRST_COMMENT = 1_000_000, 5_000_000
 ACCOUNTS = 40
 LONG_AGO = datetime(2024, 3, 1, tzinfo=UTC)
@@ -36,7 +38,7 @@ _WORDS = _COMMON + _RARE
 _WEIGHTS = list(accumulate(rank**-1.3 for rank in range(1, len(_WORDS) + 1)))  # as in prose
 _PAGE = re.compile(r"/api/v2/pages/(\d+)(?:/(footer-comments|inline-comments))?")
 _REPLIES = re.compile(r"/api/v2/footer-comments/(\d+)/children")
-_SPACE = re.compile(r"/api/v2/spaces/(\d+)/(pages|blogposts)")
+_SPACE = re.compile(r"/api/v2/spaces/(\d+)/(pages|blogposts|permissions)")
 
 Json = dict[str, object]
 
@@ -84,6 +86,10 @@ class GeneratedSite:
             return self._listing(asked, self._any_comment, 2 * -(-self.pages // COMMENTED))
         if path == "/rest/api/content/search":
             return self._search(asked)
+        if path.startswith("/rest/api/group"):
+            return self._groups(asked, path)
+        if path == "/api/v2/space-role-mode":
+            return Answer({"mode": "PRE_ROLES"}, self.seconds)
         if path in ("/api/v2/blogposts", "/api/v2/inline-comments", "/api/v2/attachments"):
             return self._listing(asked, _nothing, 0)
         return Answer({"message": f"{path} is not simulated"}, 0, 404)
@@ -97,19 +103,30 @@ class GeneratedSite:
             answer["_links"] = {"next": f"{asked.path}?{query}"}
         return Answer(answer, self.seconds + SECONDS_PER_LISTED * len(results))
 
+    def _groups(self, asked: Asked, path: str) -> Answer:
+        """The group of all, or the members of a group."""
+        if path == "/rest/api/group":
+            return Answer(_at_once([{"type": "group", "name": STAFF, "id": STAFF}]), self.seconds)
+        return Answer(_at_once([_person(number) for number in range(ACCOUNTS)]), self.seconds)
+
     def _of_space(self, asked: Asked, space_id: int, kind: str) -> Answer:
+        if kind == "permissions":
+            reads = {"key": "read", "targetType": "space"}
+            staff = {"id": "1", "principal": {"type": "group", "id": STAFF}, "operation": reads}
+            return self._listing(asked, [staff].__getitem__, 1)
         first = space_id * PAGES_OF_SPACE
         size = min(PAGES_OF_SPACE, self.pages - first) if kind == "pages" else 0
         return self._listing(asked, lambda place: self._page(first + place), size)
 
     def _search(self, asked: Asked) -> Answer:
-        """Labels of the pages of a space; there are no folders."""
+        """Labels or restrictions of the pages of a space; there are no folders."""
         key = re.search(r'space = "S(\d+)"', asked.parameters["cql"])
         if key is None or "blogpost" not in asked.parameters["cql"]:
             return self._listing(asked, _nothing, 0)
         first = int(key[1]) * PAGES_OF_SPACE
         size = min(PAGES_OF_SPACE, self.pages - first)
-        return self._listing(asked, lambda place: _found(first + place), size)
+        line = _restricted if "restrictions" in asked.parameters["expand"] else _found
+        return self._listing(asked, lambda place: line(first + place), size)
 
     def _newest(self, place: int) -> Json:
         """Edited pages come first."""
@@ -228,6 +245,26 @@ def _found(number: int) -> Json:
     }
 
 
+def _restricted(number: int) -> Json:
+    """A page that is found with its own restriction."""
+    groups = [] if number % RESTRICTED else [{"type": "group", "name": FEW, "id": FEW}]
+    subjects = {"user": _at_once([]), "group": _at_once(groups)}
+    read = {"operation": "read", "restrictions": subjects}
+    return {**_found(number), "restrictions": {"read": read}}
+
+
+def _at_once(results: list[Json]) -> Json:
+    """A list of REST v1 that has all in one part."""
+    return {
+        "results": results,
+        "start": 0,
+        "limit": 200,
+        "size": len(results),
+        "totalSize": len(results),
+        "_links": {},
+    }
+
+
 def _space(number: int) -> Json:
     key = f"S{number}"
     links = {"webui": f"/spaces/{key}"}
@@ -235,7 +272,14 @@ def _space(number: int) -> Json:
 
 
 def _person(number: int) -> Json:
-    return {"accountId": f"account-{number}", "displayName": f"Person {number}"}
+    return {
+        "accountId": f"account-{number}",
+        "displayName": f"Person {number}",
+        "accountType": "atlassian",
+        "accountStatus": "active",
+        "isGuest": False,
+        "isExternalCollaborator": False,
+    }
 
 
 def _nothing(number: int) -> Json:
