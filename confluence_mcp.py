@@ -80,7 +80,7 @@ def _log_to_stderr(options: argparse.Namespace) -> None:
     level = logging.DEBUG if options.verbose else options.log_level
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=level, stream=sys.stderr, format=form)
-    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "mcp"):
+    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "mcp", "sse_starlette"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

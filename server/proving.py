@@ -58,9 +58,12 @@ class _Reply(BaseModel):
     citations: list[_Quote] | None = None
 
 
+LONGEST_REPLY = 50_000  # characters
+
+
 def proven_answer(reply: str, found: Found) -> Answer:
     """The model's answer with only those markers whose quote stands in the passage they name."""
-    parsed = _parse(reply)
+    parsed = _parse(reply) if len(reply) <= LONGEST_REPLY else None
     if parsed is None:
         note = "The chat model's reply was not in the agreed form."
         return Answer(Status.NOT_FOUND, "", (), notes=(note,))
@@ -112,9 +115,12 @@ def _proven_quotes(quotes: Sequence[_Quote], found: Found) -> dict[int, str]:
 
 
 # `[text](address)`, tags with attributes, and whatever a client might fetch or make clickable.
-_LINK = re.compile(r"!?\[(?P<text>[^\]]*)\]\([^)]*\)")
+# Bounded, so that no reply takes long.
+_LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^)]{0,2000}\)")
 _TAG = re.compile(r"<[a-z][\w-]*\s[^<>]*=[^<>]*>", re.IGNORECASE)
-_ADDRESS = re.compile(r"<?(?:\b[a-z][a-z0-9+.-]*:)?//[^\s<>()\[\]`\"'|]+>?", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"<?(?:(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+:)?//[^\s<>()\[\]`\"'|]+>?", re.IGNORECASE
+)
 
 
 def _without_links(answer: str, found: Found) -> str:

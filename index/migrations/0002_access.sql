@@ -196,7 +196,7 @@ WHERE is_fresh(guard.checked_at);
 -- Functions, so that whoever reads through them needs no right to what they are made from, and a
 -- statement that names the views below several times is not planned with all of this in it.
 CREATE FUNCTION open_spaces() RETURNS SETOF int
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100 SET search_path FROM CURRENT AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100 AS $$
 BEGIN
     IF asks_for_everything() THEN
         RETURN QUERY SELECT id FROM space;
@@ -211,7 +211,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION open_audiences() RETURNS SETOF int
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1000 SET search_path FROM CURRENT AS $$
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1000 AS $$
 BEGIN
     IF asks_for_everything() THEN
         RETURN QUERY SELECT id FROM audience;
@@ -224,6 +224,17 @@ BEGIN
         ) AS passed ON passed.audience_id = audience.id
                    AND passed.open = cardinality(audience.guard_ids);
     END IF;
+END $$;
+
+-- Temporary relations of whoever calls them, which are looked up first, are none of theirs.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['open_spaces()', 'open_audiences()'] LOOP
+        EXECUTE format(
+            'ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
 END $$;
 
 CREATE VIEW open_space AS

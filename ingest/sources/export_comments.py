@@ -2,7 +2,9 @@
 
 import html
 import re
+from collections.abc import Iterator
 
+from ingest.body.names import unescaped
 from ingest.sources.staged import StagedBody
 from ingest.sources.staged_items import StagedComment
 
@@ -11,11 +13,9 @@ PROPERTY_LENGTH = 255
 
 _RESOLUTIONS = frozenset({"open", "reopened", "resolved", "dangling"})
 _UNRESOLVED = frozenset({"open", "reopened"})
-_MARKED = re.compile(
-    r'<ac:inline-comment-marker\b[^>]*?\bac:ref="([^"]*)"[^>]*>(.*?)</ac:inline-comment-marker>',
-    re.DOTALL,
-)
-_TAG = re.compile(r"<[^>]*>")
+_MARKER = re.compile(r'<ac:inline-comment-marker\b[^<>]*?\bac:ref="([^"]*)"[^<>]*>')
+_MARKER_END = "</ac:inline-comment-marker>"
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def is_inline(comment: StagedComment) -> bool:
@@ -32,9 +32,15 @@ def selection(comment: StagedComment, page_storage: str) -> str | None:
         return None
     if comment.selection and len(comment.selection) < PROPERTY_LENGTH:
         return comment.selection
-    marked = (text for marker, text in _MARKED.findall(page_storage) if marker == comment.marker)
-    text = html.unescape(_TAG.sub("", " ".join(marked)))
+    text = unescaped(_TAG.sub("", " ".join(_marked(page_storage, comment.marker))))
     return " ".join(text.split()) or comment.selection or ""
+
+
+def _marked(storage: str, marker: str | None) -> Iterator[str]:
+    """What stands between the beginnings of a marker and the ends that follow them."""
+    for begin in _MARKER.finditer(storage):
+        if begin[1] == marker and (end := storage.find(_MARKER_END, begin.end())) >= 0:
+            yield storage[begin.end() : end]
 
 
 def resolution(comment: StagedComment, page_storage: str) -> str | None:

@@ -53,9 +53,10 @@ WHERE chunk_count <> (SELECT count(*) FROM chunk WHERE chunk.page_ref = page.pag
    OR attachment_chunks <> (
        SELECT count(*) FROM chunk WHERE chunk.page_ref = page.page_ref AND kind = 'attachment')
 """
+# By the way up from each page, which the ingest finds by the ways down from all roots.
 MISPLACED = """
-SELECT page_id FROM page JOIN chunk_term USING (page_ref)
-WHERE chunk_term.space_id <> page.space_id
+SELECT page_id FROM page
+WHERE state <> 'tombstoned' AND audience_id IS DISTINCT FROM node_audience(site_id, page_id)
 """
 WITHOUT_WORDS = """
 SELECT chunk_id FROM chunk FULL JOIN chunk_term USING (chunk_id)
