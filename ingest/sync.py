@@ -128,13 +128,13 @@ class Sync:
         account_id = await self._source.identity()
         spaces = [await self._open(space) for space in await self._spaces()]
         reading = await self._target.nodes.reading()
+        is_live = reading.account_id is not None
         listing = self._listing()
         if self._plan.quick and not self._is_sweep_due(reading, account_id):
             reading = await self._look_at_feeds(listing, spaces, reading)
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
             reading = await self._look_at_all(listing, spaces, reading, account_id)
-            is_live = reading.account_id is not None
             await self._look_at_access(lambda access: access.all(spaces, is_live_site=is_live))
         self._count(listing)
         if not self._is_partial:
