@@ -33,14 +33,17 @@ class Asker:
 CRAWLER = Asker("crawler", None)
 
 AS_ASKER = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
-# An address that two active accounts of a site share says nothing.
+# An address that two active accounts of a site share says nothing. Upper and lower case are alike
+# in ASCII alone: elsewhere letters of other alphabets turn into these, and somebody into another.
 BY_EMAIL = """
-SELECT min(id) FROM account WHERE lower(email) = lower(%(email)s) AND is_active
+SELECT min(id) FROM account
+WHERE lower(email COLLATE "C") = lower(%(email)s COLLATE "C") AND is_active
 GROUP BY site_id HAVING count(*) = 1
 """
 BY_ACCOUNT_ID = """
 SELECT min(id) FROM account
-WHERE (account_id = %(account_id)s OR lower(username) = lower(%(account_id)s)) AND is_active
+WHERE is_active AND (account_id = %(account_id)s
+                     OR lower(username COLLATE "C") = lower(%(account_id)s COLLATE "C"))
 GROUP BY site_id HAVING count(*) = 1
 """
 

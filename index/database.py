@@ -31,10 +31,7 @@ _SESSION: Mapping[str, str] = {
 }
 _KEEPALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 # The role that reads for askers, where it exists and may be taken.
-_AS_READER = """
-SELECT set_config('role', rolname, false) FROM pg_roles
-WHERE rolname = 'confluence_mcp_reader' AND pg_has_role(rolname, 'MEMBER')
-"""
+_AS_READER = "SELECT set_config('role', 'confluence_mcp_reader', false) WHERE may_be_reader()"
 _SET = """
 SELECT set_config(name, value, false)
   FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)

@@ -52,7 +52,46 @@ WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
   AND (restricted IS NULL OR restrictions_run < %(before)s OR node_id = ANY(%(again)s::text[]))
 ORDER BY node_id
 """
-MARK_SPACE = "UPDATE space SET restrictions_at = %(checked_at)s WHERE id = %(space_id)s"
+NEVER_READ = """
+SELECT node_id, content_type FROM node
+WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
+  AND content_type <> ALL(%(item_kinds)s::text[]) AND restricted IS NULL AND restrictions_run = 0
+"""
+# Pages that a run saw with text that is not stored yet, their own or of what hangs on them, and all
+# above them: text must not be shown by older restrictions than it may have been written under.
+DUE = """
+WITH RECURSIVE due AS (
+    SELECT coalesce(item.parent_id, node.node_id) AS node_id
+    FROM node
+    LEFT JOIN node AS item ON item.site_id = node.site_id AND item.node_id = node.node_id
+         AND item.content_type = ANY(%(item_kinds)s::text[])
+    LEFT JOIN page ON page.site_id = node.site_id
+         AND page.page_id = coalesce(item.parent_id, node.node_id)
+    LEFT JOIN comment ON comment.page_ref = page.page_ref AND comment.comment_id = item.node_id
+    LEFT JOIN attachment
+         ON attachment.page_ref = page.page_ref AND attachment.attachment_id = item.node_id
+    WHERE node.site_id = %(site_id)s AND node.space_id = ANY(%(space_ids)s::int[])
+      AND node.seen_run = %(run_id)s
+      AND node.version IS DISTINCT FROM CASE WHEN item.node_id IS NULL THEN page.version
+          ELSE coalesce(comment.version, attachment.version) END
+    UNION
+    SELECT node.parent_id FROM due JOIN node USING (node_id) WHERE site_id = %(site_id)s
+)
+SELECT node_id FROM due WHERE node_id IS NOT NULL
+"""
+# What was asked for since then in vain is closed: the site answers otherwise.
+CLOSE_UNANSWERED = """
+UPDATE node SET restricted = NULL
+WHERE space_id = %(space_id)s AND restricted IS NOT NULL
+  AND restrictions_run < (SELECT min(id) FROM sync_run WHERE started_at > now() - interval '1 day')
+"""
+MARK_SPACE = """
+UPDATE space SET restrictions_at = %(checked_at)s
+WHERE id = %(space_id)s AND NOT EXISTS (
+    SELECT FROM node
+    WHERE node.space_id = space.id AND content_type <> ALL(%(item_kinds)s::text[])
+      AND restricted IS NOT NULL AND restrictions_run < %(run_id)s)
+"""
 GROUPS = """
 SELECT DISTINCT substr(principal, 7) FROM guard_principal JOIN guard ON guard.id = guard_id
 WHERE site_id = %(site_id)s AND principal LIKE 'group:%%'
@@ -179,9 +218,38 @@ class Guards:
         async with self._database.pool.connection() as connection:
             return {row[0]: row[1] async for row in await connection.execute(UNREAD, values)}
 
-    async def finish_space(self, space_id: int) -> None:
-        """Records that the restrictions of all nodes of a space were asked for."""
-        await self._execute(MARK_SPACE, space_id=space_id)
+    async def never_read(self, space_ids: Collection[int]) -> dict[str, str]:
+        """Nodes of these spaces of which no run told, at least not of what is stored; by type."""
+        values = {
+            "site_id": self._site_id,
+            "space_ids": list(space_ids),
+            "item_kinds": ITEM_KINDS,
+        }
+        async with self._database.pool.connection() as connection:
+            return {row[0]: row[1] async for row in await connection.execute(NEVER_READ, values)}
+
+    async def due(self, run_id: int, space_ids: Collection[int]) -> list[str]:
+        """Pages that a run saw with new text, and all above them."""
+        values = {
+            "site_id": self._site_id,
+            "space_ids": list(space_ids),
+            "run_id": run_id,
+            "item_kinds": ITEM_KINDS,
+        }
+        async with self._database.pool.connection() as connection:
+            return [row[0] async for row in await connection.execute(DUE, values)]
+
+    async def close_unanswered(self, space_id: int) -> None:
+        """Closes nodes of a space whose restrictions no run could read for a day."""
+        await self._execute(CLOSE_UNANSWERED, space_id=space_id)
+
+    async def finish_space(self, run_id: int, space_id: int) -> None:
+        """Records that a run has read the restrictions of all nodes of a space, if it has.
+
+        Its pages must have been placed by them: until it is finished anew, a space is as old as it
+        was. Nodes of which nothing is known do not count, for they are closed.
+        """
+        await self._execute(MARK_SPACE, space_id=space_id, run_id=run_id)
 
     async def has_strangers(self) -> bool:
         """Whether anything is granted to groups or accounts that were never asked for."""
@@ -254,6 +322,7 @@ class Guards:
 
     async def _execute(self, query: LiteralString, **values: object) -> None:
         values |= {"site_id": self._site_id, "checked_at": self._checked_at}
+        values |= {"item_kinds": ITEM_KINDS}
         async with self._database.pool.connection() as connection:
             await connection.execute(query, values)
 

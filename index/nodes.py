@@ -78,11 +78,17 @@ ON CONFLICT (site_id, node_id) DO UPDATE SET
     url = excluded.url, version = excluded.version, media_type = excluded.media_type,
     size = excluded.size, seen_run = excluded.seen_run
 """
-# What a page says of itself when it is fetched is newer than what a listing said.
+# What a page says of itself when it is fetched is newer than what a listing said, but where it says
+# nothing else than the listing after which it was fetched, a later one may know more. Text that is
+# newer than what is known of its restrictions closes the page.
 CORRECT = """
-UPDATE node SET parent_id = %(parent_id)s, title = %(title)s, url = %(url)s, version = %(version)s,
+UPDATE node SET title = %(title)s, url = %(url)s, version = %(version)s,
+    parent_id = CASE WHEN %(parent_id)s::text IS DISTINCT FROM %(was_under)s::text
+                THEN %(parent_id)s ELSE parent_id END,
     state = %(state)s, position = coalesce(%(position)s, position),
-    labels = coalesce(%(labels)s, labels)
+    labels = coalesce(%(labels)s, labels),
+    restricted = CASE WHEN version >= %(version)s THEN restricted END,
+    restrictions_run = CASE WHEN version >= %(version)s THEN restrictions_run ELSE 0 END
 WHERE site_id = %(site_id)s AND node_id = %(node_id)s AND content_type = %(content_type)s
 """
 SET_LABELS = """
@@ -297,10 +303,16 @@ class Nodes:
             await connection.execute(query, values)
 
 
-async def correct(connection: AsyncConnection[TupleRow], site_id: int, node: Node) -> None:
-    """Records how a known node is when it is looked at by itself; the caller commits."""
+async def correct(
+    connection: AsyncConnection[TupleRow], site_id: int, node: Node, was_under: str | None
+) -> None:
+    """Records how a known node is when it is looked at by itself; the caller commits.
+
+    `was_under` is the parent that it had when it was decided to look.
+    """
     labels = None if node.labels is None else [clean(name) for name in node.labels]
     values = _cleaned(asdict(node)) | {"labels": labels, "site_id": site_id}
+    values |= {"was_under": was_under}
     await connection.execute(CORRECT, values)
 
 

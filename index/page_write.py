@@ -17,7 +17,7 @@ from index.models import EmbeddingModel
 from index.records import Attachment, Chunk, ChunkKind, Comment, Heading, Page, Unreadable
 
 # Places of pages and who may read them are brought in line all at once: what is written meanwhile
-# waits, and then follows what is known by then.
+# waits, and then follows what is known by then. What has left its space meanwhile is closed.
 LOCK_PLACES = "SELECT pg_advisory_xact_lock_shared(hashtextextended('confluence-mcp places', 0))"
 # Its lock on the row makes a second writer of the same page wait, and then see what was written.
 UPSERT_PAGE = """
@@ -31,7 +31,10 @@ INSERT INTO page (
     %(updated_at)s, %(language)s, %(markdown)s, %(outline)s, %(unreadable)s, %(recipe)s,
     %(chunk_count)s, %(comment_chunks)s, %(attachment_chunks)s,
     CASE WHEN %(state)s = 'tombstoned' THEN now() END,
-    node_audience(%(site_id)s, %(page_id)s)
+    CASE WHEN EXISTS (
+        SELECT FROM node
+        WHERE site_id = %(site_id)s AND node_id = %(page_id)s AND space_id = %(space_id)s
+    ) THEN node_audience(%(site_id)s, %(page_id)s) ELSE intern_audience(ARRAY[0]) END
 )
 ON CONFLICT (site_id, page_id) DO UPDATE SET
     space_id = excluded.space_id, content_type = excluded.content_type, state = excluded.state,

@@ -11,6 +11,10 @@ from index.models import EmbeddingModel
 SCAN_LIMIT = 60_000
 LEG = 200  # chunks that each leg hands to the fusion
 RERANK = 2_000  # chunks that the scan of bits hands to exact distances
+# Chunks that the walk through the graph hands to exact order. It meets the best of them late where
+# it went astray, or where the nearest topics are hidden from the asker: of 500,000 chunks, half of
+# them hidden, a walk for the leg alone finds 89 % of the best ten, this one 98 %.
+WALK = 1_000
 # Chunks that the words of a question may touch, rarest words first. Where that leaves words out
 # and fewer chunks than this are permitted, those are all scored instead.
 REACH = 10_000
@@ -125,11 +129,12 @@ walked AS MATERIALIZED (
     WHERE (SELECT chunks FROM size) > {scan_limit}
       AND (CASE WHEN page_ref IN (SELECT page_ref FROM permitted)
            THEN %(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]) END) IS TRUE
-    ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {leg}
+    ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {walk}
 ),
 dense AS (
     SELECT chunk_id, page_ref, -distance AS score FROM scanned
-    UNION ALL SELECT chunk_id, page_ref, -distance FROM walked
+    -- Plus 0, for the planner takes what was walked to be in order.
+    UNION ALL (SELECT chunk_id, page_ref, -distance FROM walked ORDER BY distance + 0 LIMIT {leg})
 ),
 -- Fusion: a convex combination of normalised scores, for pages by their best chunk in each leg.
 -- Of the vector leg the last chunk scores 0, for all of the wiki is somehow near; of the lexical
@@ -168,16 +173,23 @@ SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.ke
        (SELECT filename FROM shown_attachment AS attachment
         WHERE attachment.page_ref = shown.page_ref
           AND attachment_id = chunk.item_id AND chunk.kind = 'attachment') AS attachment
-FROM shown
-JOIN best USING (page_ref) JOIN shown_page AS page USING (page_ref)
-JOIN open_space AS space USING (space_id) JOIN shown_chunk AS chunk USING (chunk_id)
+FROM shown JOIN best USING (page_ref)
+CROSS JOIN LATERAL (
+    SELECT * FROM shown_page WHERE shown_page.page_ref = shown.page_ref OFFSET 0) AS page
+JOIN open_space AS space USING (space_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM shown_chunk WHERE shown_chunk.chunk_id = best.chunk_id OFFSET 0) AS chunk
 WHERE best.rank <= %(passages)s
 ORDER BY shown.score DESC, shown.page_ref, best.rank
 """
 
 
 def search_statement(
-    model: EmbeddingModel, *, scan_limit: int = SCAN_LIMIT, reach: int = REACH
+    model: EmbeddingModel,
+    *,
+    scan_limit: int = SCAN_LIMIT,
+    reach: int = REACH,
+    walk: int = WALK,
 ) -> sql.Composed:
     """The statement over the vectors of one model.
 
@@ -193,6 +205,7 @@ def search_statement(
         scan_limit=sql.Literal(scan_limit),
         leg=sql.Literal(LEG),
         rerank=sql.Literal(RERANK),
+        walk=sql.Literal(walk),
         reach=sql.Literal(reach),
         max_terms=sql.Literal(MAX_TERMS),
     )

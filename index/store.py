@@ -182,6 +182,7 @@ class Store:
         recipe: int,
         is_whole: bool = True,
         seen: Node | None = None,
+        was_under: str | None = None,
         comment_stamp: str | None = None,
     ) -> None:
         """Brings a page up to date. Chunks whose text is stored already keep words and vectors.
@@ -190,7 +191,8 @@ class Store:
         PageChangedMeanwhile when they no longer do. Without a page the update goes to the space
         where the page is; NotFound when it is in none. A recorded failure of the page is forgotten,
         unless the update is not `is_whole` because a part of it failed again. With it goes on
-        record how the page was `seen` when it was fetched, and which comments were taken in.
+        record how the page was `seen` when it was fetched (it `was_under` that parent when it was
+        listed), and which comments were taken in.
         """
         async with (
             self._database.pool.connection() as connection,
@@ -199,7 +201,7 @@ class Store:
         ):
             write = PageWrite(connection, self._model, self.site_id, space_id)
             if seen is not None:
-                await correct(connection, self.site_id, seen)
+                await correct(connection, self.site_id, seen, was_under)
             await write.write(update, vectors, recipe, is_whole=is_whole)
             if comment_stamp is not None:
                 await stamp_comments(connection, self.site_id, update.page_id, comment_stamp)

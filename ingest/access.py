@@ -6,7 +6,16 @@ before holds until it is too old for the readers.
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -24,6 +33,7 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 AT_ONCE = 4  # requests; the source's own pace holds them back further
 SHOWN = 5  # names in a warning
+UNANSWERED = 64  # so many nodes in a row without an answer, and the others are left for later
 
 Answer = TypeVar("Answer")
 
@@ -48,7 +58,8 @@ class AccessReading:
     async def all(self, spaces: Sequence[OpenSpace], *, is_live_site: bool) -> None:
         """Reads everything anew, for these spaces: once they have been swept.
 
-        An export of spaces of a site that is also read live tells nothing of the site's people.
+        Once the pages are placed by it, `finish` lets readers believe it. An export of spaces of a
+        site that is also read live tells nothing of the site's people.
         """
         for one in spaces:
             await self._space(one)
@@ -59,9 +70,22 @@ class AccessReading:
         await self._accounts()
         await self._guards.tidy_up()
 
+    async def of(self, nodes: Mapping[str, str]) -> None:
+        """Reads the restrictions of these nodes, each with its type."""
+        await self._one_by_one(nodes)
+
+    async def finish(self, spaces: Sequence[OpenSpace]) -> None:
+        """Lets readers believe what is known of these spaces, whose sweeps came to their end."""
+        for one in spaces:
+            await self._guards.finish_space(self._run_id, one.space_id)
+
     async def news(self, spaces: Sequence[OpenSpace], again: Collection[str]) -> None:
-        """Reads what is not known yet, and the restrictions of the nodes named `again`."""
+        """Reads what is not known yet, and the restrictions of the nodes named `again`.
+
+        And of those whose text the run is about to take in, with all above them.
+        """
         space_ids = [one.space_id for one in spaces]
+        again = {*again, *await self._guards.due(self._run_id, space_ids)}
         await self._one_by_one(await self._guards.unread(space_ids, again=again))
         if await self._guards.has_strangers():
             await self._site()
@@ -90,9 +114,8 @@ class AccessReading:
         if not await self._is_listed(space):
             await self._one_by_one(await self._guards.unread([one.space_id]))
             return
-        unread = await self._guards.unread([one.space_id], before=self._run_id)
-        if await self._one_by_one(unread):
-            await self._guards.finish_space(one.space_id)
+        await self._one_by_one(await self._guards.unread([one.space_id], before=self._run_id))
+        await self._guards.close_unanswered(one.space_id)
 
     async def _is_listed(self, space: Space) -> bool:
         """Whether there was an answer; after a refusal each node is to be asked for by itself."""
@@ -108,9 +131,17 @@ class AccessReading:
         return True
 
     async def _listed(self, space: Space) -> None:
+        await self._record(self._access.restrictions(space))
+
+    async def _one_by_one(self, nodes: Mapping[str, str]) -> None:
+        async with aclosing(self._answers(nodes)) as answers:
+            await self._record(answers)
+
+    async def _record(self, told: AsyncIterator[tuple[str, Readers]]) -> None:
+        """Also what came before it broke off."""
         batch: dict[str, Readers] = {}
         try:
-            async for node_id, readers in self._access.restrictions(space):
+            async for node_id, readers in told:
                 batch[node_id] = readers
                 if len(batch) == BATCH:
                     await self._guards.record_restrictions(self._run_id, batch)
@@ -118,20 +149,17 @@ class AccessReading:
         finally:
             await self._guards.record_restrictions(self._run_id, batch)
 
-    async def _one_by_one(self, nodes: Mapping[str, str]) -> bool:
-        """Whether there was an answer about each of the nodes."""
+    async def _answers(self, nodes: Mapping[str, str]) -> AsyncGenerator[tuple[str, Readers]]:
+        """What the site answers about each of the nodes, as long as it answers."""
         jobs = [partial(self._restriction, node_id, kind) for node_id, kind in nodes.items()]
-        found: dict[str, Readers] = {}
-        answers = 0
-        async for node_id, told in in_parallel(jobs, AT_ONCE):
-            if told is not None:
-                answers += 1
-                found[node_id] = told.readers
-            if len(found) == BATCH:
-                await self._guards.record_restrictions(self._run_id, found)
-                found = {}
-        await self._guards.record_restrictions(self._run_id, found)
-        return answers == len(nodes)
+        unanswered = 0
+        async with aclosing(in_parallel(jobs, AT_ONCE)) as answers:
+            async for node_id, told in answers:
+                if told is not None:
+                    unanswered = 0
+                    yield node_id, told.readers
+                elif (unanswered := unanswered + 1) == UNANSWERED:
+                    return
 
     async def _restriction(self, node_id: str, kind: str) -> tuple[str, Told | None]:
         ask = partial(self._access.restriction, node_id, ContentType(kind))

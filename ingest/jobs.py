@@ -206,6 +206,8 @@ class Jobs:
             pipeline = Pipeline(of_run.source, target, shared.embedder, fetcher, report)
             try:
                 await pipeline.take_in(_works(target, plan, batch))
+                if batch.again:  # what lies below a page that turned out to stand elsewhere
+                    await target.work_list.place()
             finally:
                 counts = _counts(report) | {"requests": of_run.new_requests()}
                 await add_to_run(shared.database, batch.run_id, counts)

@@ -209,6 +209,7 @@ class Pipeline:
             recipe=RECIPE,
             is_whole=not one.fetched.problems,
             seen=node_of(replace(page.summary, labels=page.labels)) if page else None,
+            was_under=work.parent_id,
             comment_stamp=_comment_stamp(one),
         )
         self._count(one)

@@ -115,13 +115,21 @@ class Sync:
                 self._plan.recipes, [one.space_id for one in spaces], anew=self._plan.full
             )
             await self._pipeline.take_in(self.work(spaces))
-            if self._plan.hinted:  # what lies below a page that turned out to stand elsewhere
-                self.report.moved += await self._target.work_list.place()
+            await self._look_again(spaces)
             await self._target.store.settle()
         finally:
             self.report.seconds = time.monotonic() - started
             self.report.requests = self._source.requests
         return self.report
+
+    async def _look_again(self, spaces: Sequence[OpenSpace]) -> None:
+        """Follows what pages turned out to be: newer than what the look knew, or elsewhere."""
+        space_ids = [one.space_id for one in spaces] if self._plan.has_access else []
+        overtaken = await self._target.guards.never_read(space_ids)
+        if overtaken:
+            await self._look_at_access(lambda access: access.of(overtaken))
+        if overtaken or self._plan.hinted:
+            self.report.moved += await self._target.work_list.place()
 
     async def look(self) -> Sequence[OpenSpace]:
         """Lists the site and brings in line what needs no text: places, labels, what is gone."""
@@ -130,17 +138,19 @@ class Sync:
         reading = await self._target.nodes.reading()
         is_live = reading.account_id is not None
         listing = self._listing()
+        swept: Sequence[OpenSpace] = ()
         if self._plan.quick and not self._is_sweep_due(reading, account_id):
             reading = await self._look_at_feeds(listing, spaces, reading)
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
-            reading = await self._look_at_all(listing, spaces, reading, account_id)
+            reading, swept = await self._look_at_all(listing, spaces, reading, account_id)
             await self._look_at_access(lambda access: access.all(spaces, is_live_site=is_live))
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)
         self.report.problems += listing.problems
         self.report.moved += await self._target.work_list.place()
+        await self._look_at_access(lambda access: access.finish(swept))
         self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
         return spaces
 
@@ -235,7 +245,8 @@ class Sync:
         spaces: Sequence[OpenSpace],
         reading: Reading,
         account_id: str,
-    ) -> Reading:
+    ) -> tuple[Reading, Sequence[OpenSpace]]:
+        """How far the site is known now, and the spaces whose sweep came to its end."""
         started = self._now()
         complete = await self._sweep(listing, spaces)
         if any(one.is_new for one in spaces):
@@ -249,10 +260,12 @@ class Sync:
         await self._target.nodes.forget_failures()
         await self._target.nodes.analyze()
         if len(complete) == len(spaces):
-            return replace(reading, swept_at=started)
+            return replace(reading, swept_at=started), complete
         # Items of pages that were not seen were passed over: their news have to be read again.
         is_complete = reading.swept_items_at != before.swept_items_at
-        return reading if is_complete else replace(reading, listed_at=before.listed_at)
+        if not is_complete:
+            reading = replace(reading, listed_at=before.listed_at)
+        return reading, complete
 
     async def _sweep(self, listing: Listing, spaces: Sequence[OpenSpace]) -> list[OpenSpace]:
         """Those of the spaces whose sweep came to its end."""

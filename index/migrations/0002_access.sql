@@ -36,8 +36,8 @@ CREATE TABLE account (
     UNIQUE (site_id, account_id)
 );
 COMMENT ON COLUMN account.classes IS 'the classes of people that the site counts it to';
-CREATE INDEX account_username ON account (lower(username));
-CREATE INDEX account_email ON account (lower(email));
+CREATE INDEX account_username ON account (lower(username COLLATE "C"));
+CREATE INDEX account_email ON account (lower(email COLLATE "C"));
 
 CREATE TABLE account_group (
     site_id int NOT NULL REFERENCES site ON DELETE CASCADE,
@@ -71,7 +71,9 @@ ALTER TABLE page DROP COLUMN audience_id;
 DROP TABLE audience;
 CREATE TABLE audience (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    guard_ids int[] NOT NULL UNIQUE
+    guard_ids int[] NOT NULL,
+    -- As good as UNIQUE, whose index has no room for hundreds of guards.
+    EXCLUDE USING hash (guard_ids WITH =)
 );
 CREATE TABLE audience_guard (
     guard_id int NOT NULL REFERENCES guard ON DELETE CASCADE,
@@ -100,7 +102,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- The number of an interned set of guards; NULL for none.
+-- The number of an interned set of guards; NULL for none. More of them than anybody sets for a good
+-- reason, all one below the other, close it: each page of such a chain has them all anew.
 CREATE FUNCTION intern_audience(guards int[]) RETURNS int
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -109,13 +112,15 @@ DECLARE
 BEGIN
     IF wanted IS NULL THEN
         RETURN NULL;
+    ELSIF cardinality(wanted) > 500 THEN
+        wanted := ARRAY[0];
     END IF;
     SELECT id INTO found FROM audience WHERE guard_ids = wanted;
     IF found IS NOT NULL THEN
         RETURN found;
     END IF;
     INSERT INTO audience (guard_ids) VALUES (wanted)
-        ON CONFLICT (guard_ids) DO NOTHING RETURNING id INTO found;
+        ON CONFLICT DO NOTHING RETURNING id INTO found;
     IF found IS NULL THEN  -- another writer was first
         SELECT id INTO found FROM audience WHERE guard_ids = wanted;
     ELSE
@@ -152,6 +157,9 @@ BEGIN
          AND guard.external_id = way.node_id AND way.restricted;
     RETURN intern_audience(CASE WHEN is_known THEN guards ELSE ARRAY[0] END);
 END $$;
+
+-- Of the pages that are here, nobody knows yet who may read them.
+UPDATE page SET audience_id = (SELECT intern_audience(ARRAY[0]));
 
 -- Who asks is set for each transaction: `confluence_mcp.asker` is an array of account.id, or
 -- `everything` for what the crawler may see. While it is not set, nothing is shown.
@@ -310,6 +318,14 @@ CREATE VIEW common_language AS
 SELECT language FROM page WHERE language <> ''
 GROUP BY language HAVING 100 * count(*) >= (SELECT count(*) FROM page);
 
+-- Whether this user may take the role. Since Postgres 16 not every member may.
+CREATE FUNCTION may_be_reader() RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN coalesce((
+        SELECT pg_has_role(oid, CASE
+            WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        FROM pg_roles WHERE rolname = 'confluence_mcp_reader'), false);
+
 -- Gives the role, where there is one, what it lacks.
 CREATE FUNCTION grant_to_reader() RETURNS void
     LANGUAGE plpgsql AS $$
@@ -334,8 +350,12 @@ BEGIN
     IF NOT has_schema_privilege('confluence_mcp_reader', current_schema(), 'USAGE') THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO confluence_mcp_reader', current_schema());
     END IF;
-    IF NOT pg_has_role('confluence_mcp_reader', 'MEMBER') THEN
-        GRANT confluence_mcp_reader TO CURRENT_USER;
+    IF NOT may_be_reader() THEN
+        BEGIN
+            GRANT confluence_mcp_reader TO CURRENT_USER;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE WARNING 'confluence_mcp_reader is not granted: %', SQLERRM;
+        END;
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'confluence_mcp_reader lacks rights: %', SQLERRM;

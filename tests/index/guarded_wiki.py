@@ -65,7 +65,7 @@ class GuardedWiki:
         """Lets these read a space, whose restrictions are all known."""
         space_id = await self.wiki.space(key)
         await self.guards.record_space(key, frozenset(readers))
-        await self.guards.finish_space(space_id)
+        await self.guards.finish_space(RUN, space_id)
         return space_id
 
     async def put(

@@ -13,7 +13,7 @@ from index.records import Comment, ContentType
 from index.results import Filters
 from index.search import NOTHING_SHOWN
 from index.settings import IndexSettings
-from tests.index.guarded_wiki import ADA, BOB, GuardedWiki
+from tests.index.guarded_wiki import ADA, BOB, RUN, GuardedWiki
 from tests.index.small_wiki import chunks_of, comment, page, update
 
 pytestmark = pytest.mark.anyio
@@ -235,7 +235,7 @@ async def test_what_an_export_told_does_not_age(wiki: GuardedWiki) -> None:
     forever = wiki.guards.for_ever()
     await forever.record_site(frozenset({EVERYBODY}))
     await forever.record_space("ENG", frozenset({EVERYBODY}))
-    await forever.finish_space(await wiki.wiki.space())
+    await forever.finish_space(RUN, await wiki.wiki.space())
     await wiki.put("1")
 
     rows = await wiki.wiki.rows(
@@ -282,6 +282,44 @@ async def test_an_address_that_two_accounts_share_stands_for_nobody(wiki: Guarde
     assert (await wiki.askers.named("shared@example.com", "shared")).accounts == ()
     assert len((await wiki.askers.named("SHARED", "shared")).accounts or ()) == 1
     assert (await wiki.askers.named("unheard of", "x")).accounts == ()
+
+
+@pytest.mark.parametrize(
+    "given", ["\u212aate@example.com", "kate@example.com.", "kat\u0435@example.com"]
+)
+async def test_an_address_that_only_looks_alike_is_another_one(
+    wiki: GuardedWiki, given: str
+) -> None:
+    kate = Account("1", None, "kate@example.com", True, frozenset())
+    await wiki.guards.record_accounts([kate])
+
+    assert (await wiki.askers.by_email(given, "?")).accounts == ()
+    assert len((await wiki.askers.by_email("KATE@example.com", "kate")).accounts or ()) == 1
+
+
+async def test_a_name_that_only_looks_alike_is_another_one(wiki: GuardedWiki) -> None:
+    await wiki.guards.record_accounts([Account("1", "kate", None, True, frozenset())])
+
+    assert (await wiki.askers.by_account_id("\u212aate", "?")).accounts == ()
+    assert len((await wiki.askers.by_account_id("Kate", "kate")).accounts or ()) == 1
+
+
+async def test_hundreds_of_restrictions_one_below_the_other_are_closed_and_stop_nothing(
+    wiki: GuardedWiki, ada: Asker
+) -> None:
+    await wiki.open_space("ENG", ADA)
+    await wiki.put("1")
+    for number in range(2, 1000):
+        await wiki.see(str(number), str(number - 1))
+    await wiki.guards.record_restrictions(
+        RUN, {str(number): frozenset({ADA}) for number in range(2, 1000)}
+    )
+    for page_id in ("500", "999"):
+        await wiki.wiki.put(page(page_id, f"Page {page_id}"), "alpha")
+
+    await wiki.work_list.place()
+
+    assert await wiki.readable(ada, "1", "500", "999") == ["1", "500"]
 
 
 async def test_a_principal_of_one_site_opens_nothing_on_another(

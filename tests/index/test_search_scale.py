@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from index.access import CRAWLER, read_as
 from index.database import Database
-from index.search_statement import REACH, search_statement
+from index.search_statement import LEG, REACH, search_statement
 from index.settings import IndexSettings
 from tests.conftest import Postgres
 from tests.index.generated_index import (
@@ -70,6 +70,7 @@ class Scale:
             self.index.model,
             scan_limit=int(str(given["scan_limit"])),
             reach=int(str(given["reach"])),
+            walk=LEG,  # for a longer one would be most of a small index
         )
         parameters = {
             **{"query": question.words, "configurations": ["simple"], "passages": 1},
