@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="confluence-mcp",
         description="Find, read and cite what a company knows in Confluence. "
         "Without a command: serve MCP over stdio.",
+        epilog="Settings come from the environment or from .env in the current folder; README.md "
+        "has a table of them.",
     )
     parser.add_argument("--version", action="version", version=version("confluence-mcp"))
     parser.add_argument("--verbose", action="store_true", help="log details to standard error")
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands.add_parser("search", help="search the index"))
     _add_ask(commands.add_parser("ask", help="answer a question from the index"))
     _add_status(commands.add_parser("status", help="show what the index holds"))
-    _add_doctor(commands.add_parser("doctor", help="look for what is wrong"))
+    _add_doctor(commands.add_parser("doctor", help="tell what is wrong, and who is shown what"))
     _add_token(commands.add_parser("token", help="make and revoke keys for the HTTP server"))
     return parser
 
@@ -187,7 +189,9 @@ def _add_worker(parser: argparse.ArgumentParser) -> None:
         "--every", default="5m", metavar="5m", help="look at the site so often (default: 5m)"
     )
     when.add_argument("--cron", metavar='"0 2 * * *"', help="look at the site at these times")
-    add("--concurrency", type=_concurrency, default=2, metavar="N", help="jobs at once: 2")
+    add(
+        "--concurrency", type=_concurrency, default=2, metavar="N", help="jobs at once (default: 2)"
+    )
     parser.set_defaults(command=worker)
 
 
@@ -213,7 +217,12 @@ def worker(options: argparse.Namespace) -> int:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--transport", choices=["stdio", "http"], default="stdio", help="default: stdio")
-    add("--host", default="127.0.0.1", help="HTTP: address to listen on (default: 127.0.0.1)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="HTTP: address to listen on (default: 127.0.0.1; any other needs AUTH_ISSUER or "
+        "AUTH_API_KEYS)",
+    )
     add("--port", type=_port, default=8080, help="HTTP: port to listen on (default: 8080)")
     parser.set_defaults(command=serve)
 
@@ -350,12 +359,17 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     create.add_argument("name", metavar="NAME", help="what to call it")
     whose = create.add_mutually_exclusive_group(required=True)
     whose.add_argument(
-        "--user", type=_account, metavar="ACCOUNT", help="account id, user name or e-mail address"
+        "--user",
+        type=_account,
+        metavar="ACCOUNT",
+        help="reads what this account may: its id, user name or e-mail address",
     )
     whose.add_argument("--service", action="store_true", help="reads all that is indexed")
-    create.add_argument("--days", type=_days, metavar="N", help="how long it holds: for ever")
+    create.add_argument(
+        "--days", type=_days, metavar="N", help="how many days it holds (default: for ever)"
+    )
     create.set_defaults(command=create_token)
-    listing = actions.add_parser("list", help="show all keys, but not what they are")
+    listing = actions.add_parser("list", help="show whose keys there are, and how long they hold")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(command=list_tokens)
     revoke = actions.add_parser("revoke", help="end a key with the next call")

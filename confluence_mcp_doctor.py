@@ -12,6 +12,9 @@ from index.database import Database
 from index.errors import ConfigurationError, ConfluenceMcpError
 from index.status import Status, read_status
 from ingest.settings import IngestSettings, source_from
+from server.app import UNKNOWN_USER
+from server.auth_settings import Issuer, http_auth
+from server.jwks import IssuerUnavailable, SigningKeys
 from server.settings import ServerSettings
 
 SHOWN = 10  # names in a line
@@ -61,9 +64,10 @@ async def examine(now: Callable[[], datetime]) -> AsyncGenerator[Finding]:
         yield _index(await read_status(database), now())
         async with database.pool.connection() as connection:
             oldest = now() - timedelta(hours=server.access_max_age_hours)
-            yield _permissions(await read_access(connection, oldest))
+            access = await read_access(connection, oldest)
+        yield _permissions(access) if settings.confluence_permissions else _no_permissions(server)
         yield await _shown_over_stdio(server, Askers(database))
-        yield _shown_over_http(server)
+        yield await _shown_over_http(server, access)
     yield await _confluence(settings)
 
 
@@ -93,7 +97,17 @@ def _index(status: Status, now: datetime) -> Finding:
     return Finding("index", True, f"{text}; last run {finished:%Y-%m-%d %H:%M %Z}")
 
 
+def _no_permissions(server: ServerSettings) -> Finding:
+    text = "CONFLUENCE_PERMISSIONS is false: nobody but the crawler is shown what comes in"
+    if not (server.confluence_mcp_user or server.auth_issuer or server.auth_api_keys):
+        return Finding("permissions", True, text)
+    advice = "set it to true and run `confluence-mcp ingest`, or ask nobody who they are"
+    return Finding("permissions", False, f"{text}; {advice}")
+
+
 def _permissions(access: AccessStatus) -> Finding:
+    if not access.spaces:
+        return Finding("permissions", True, "nothing is indexed yet that they could be of")
     closed = [space.key for space in access.spaces if not space.is_open]
     unknown = sum(space.unknown for space in access.spaces)
     known = (
@@ -119,20 +133,36 @@ async def _shown_over_stdio(settings: ServerSettings, askers: Askers) -> Finding
         return Finding("stdio", True, text)
     if (await askers.named(user, user)).accounts:
         return Finding("stdio", True, "shows what the account of CONFLUENCE_MCP_USER may read")
-    return Finding(
-        "stdio", False, "CONFLUENCE_MCP_USER names no active account that the index knows"
-    )
+    return Finding("stdio", False, UNKNOWN_USER)
 
 
-def _shown_over_http(settings: ServerSettings) -> Finding:
-    doors = [
-        *([f"access tokens of {settings.auth_issuer}"] if settings.auth_issuer else []),
-        *(["keys of `confluence-mcp token create`"] if settings.auth_api_keys else []),
-    ]
-    if doors:
-        return Finding("http", True, f"callers need {' or '.join(doors)}")
-    text = "listens on loopback only; AUTH_ISSUER or AUTH_API_KEYS tell callers apart"
-    return Finding("http", True, text)
+async def _shown_over_http(settings: ServerSettings, access: AccessStatus) -> Finding:
+    try:
+        auth = http_auth(settings, "127.0.0.1", 8080)
+    except ConfigurationError as error:
+        return Finding("http", False, str(error))
+    if auth is None:
+        text = "listens on loopback only, and shows the same as stdio; AUTH_ISSUER or "
+        return Finding("http", True, f"{text}AUTH_API_KEYS tell callers apart")
+    needed = f"callers need {auth.needed}"
+    trouble = await _trouble(auth.issuer, access) if auth.issuer is not None else None
+    return Finding("http", trouble is None, f"{needed}; {trouble}" if trouble else needed)
+
+
+async def _trouble(issuer: Issuer, access: AccessStatus) -> str | None:
+    """Why nobody with a token of the issuer gets far."""
+    try:
+        async with SigningKeys.open(issuer.url, issuer.jwks_url) as keys:
+            await keys.named(None)
+    except IssuerUnavailable:
+        return "its keys cannot be read, the log says why: check AUTH_ISSUER and AUTH_JWKS_URL"
+    if issuer.account_claim == "email" and access.accounts and not access.accounts_with_email:
+        return (
+            "no account has an e-mail address that the index knows, as Data Center tells none: "
+            "list them in CONFLUENCE_DIRECTORY, or set AUTH_ACCOUNT_CLAIM to a claim that has the "
+            "user name or account id"
+        )
+    return None
 
 
 async def _confluence(settings: IngestSettings) -> Finding:

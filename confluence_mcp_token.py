@@ -35,6 +35,8 @@ async def show_all(*, as_json: bool) -> int:
         return 0
     for key in keys:
         print(key.summary())
+    if not keys:
+        print("There are no keys: `confluence-mcp token create` makes one.", file=sys.stderr)
     return 0
 
 

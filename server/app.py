@@ -294,7 +294,16 @@ async def _over_http(
         )
         port = listener.getsockname()[1]
         logger.info("MCP at http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
+        logger.info("%s", _shown(settings, auth))
         await Server(config, streams).serve(sockets=[listener])
+
+
+def _shown(settings: ServerSettings, auth: HttpAuth | None) -> str:
+    """What is shown to whom, for the log."""
+    if auth is not None:
+        return f"callers need {auth.needed}; they reach it at {auth.public_url}"
+    whose = "the ingest account sees" if settings.confluence_mcp_user is None else "one account may"
+    return f"nobody is asked who they are: all are shown what {whose}"
 
 
 @asynccontextmanager

@@ -102,8 +102,24 @@ class Callers:
         token = get_access_token()
         if not isinstance(token, CallerToken):
             return Asker("nobody", ())
-        name = token.caller.name
-        match token.caller.by:
+        asker = await self._asker(token.caller)
+        if asker.accounts == ():
+            logger.info("caller without an account reason=%s", self._reason(token.caller.by))
+        return asker
+
+    def _reason(self, by: Claimed | ApiKey) -> str:
+        """Why no account is known; without a word of what the token says."""
+        match by:
+            case Claimed(email=None, account=None):
+                claim = self.auth.issuer.account_claim if self.auth.issuer is not None else ""
+                verified = ", or email_verified is not true" if claim == "email" else ""
+                return f"the token has no claim {claim}{verified}"
+            case _:
+                return "the index knows no active account by that name, or several on one site"
+
+    async def _asker(self, caller: Caller) -> Asker:
+        name = caller.name
+        match caller.by:
             case ApiKey() as key:
                 return await self._asker_of_key(name, key)
             case Claimed(expires_at=expires_at) if expires_at + LEEWAY <= time.time():

@@ -40,6 +40,17 @@ class HttpAuth:
     takes_keys: bool
     public_url: str
 
+    @property
+    def needed(self) -> str:
+        """What callers have to bring along, for the operator."""
+        doors: list[str] = []
+        if self.issuer is not None:
+            by = self.issuer.account_claim
+            doors.append(f"access tokens of {self.issuer.url} (account by {by})")
+        if self.takes_keys:
+            doors.append("keys of `confluence-mcp token create`")
+        return " or ".join(doors)
+
 
 def http_auth(settings: ServerSettings, host: str, port: int) -> HttpAuth | None:
     """What is asked of callers; None when nobody is asked.
@@ -62,8 +73,8 @@ def http_auth(settings: ServerSettings, host: str, port: int) -> HttpAuth | None
 def _issuer(settings: ServerSettings) -> Issuer | None:
     scopes = re.split(r"[\s,]+", settings.auth_scopes.strip(", ")) if settings.auth_scopes else []
     if settings.auth_issuer is None:
-        for name in ("auth_audience", "auth_jwks_url", "auth_scopes"):
-            if getattr(settings, name):
+        for name in ("auth_audience", "auth_jwks_url", "auth_scopes", "auth_account_claim"):
+            if name in settings.model_fields_set and getattr(settings, name):
                 raise ConfigurationError(
                     f"{name.upper()} is set, but AUTH_ISSUER is not.\n"
                     f"Set AUTH_ISSUER to the issuer of the tokens, or unset {name.upper()}."

@@ -1,6 +1,6 @@
 """Settings of the reading side; it knows no Confluence credentials."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from index.settings import IndexSettings
 
@@ -18,8 +18,6 @@ class ServerSettings(IndexSettings):
     )
     confluence_webhook_secret: SecretStr | None = Field(
         None,
-        min_length=16,
-        max_length=255,
         description="Opens POST /webhooks/confluence over HTTP. Data Center signs with it (the "
         "webhook's secret); a Cloud automation rule sends it as `Authorization: Bearer <secret>` "
         'with a body such as {"page": {"id": "123"}}. Unset: no such address.',
@@ -81,6 +79,13 @@ class ServerSettings(IndexSettings):
     answer_rate_limit: int = Field(
         20, ge=0, description="Of these, calls of answer_question; 0: no limit of their own."
     )
+
+    @field_validator("confluence_webhook_secret")
+    @classmethod
+    def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not 16 <= len(secret.get_secret_value()) <= 255:
+            raise ValueError("16 to 255 characters are needed")
+        return secret
 
     def model_for_answers(self) -> str | None:
         """The chat model to ask; None when there is none."""

@@ -163,6 +163,13 @@ def test_a_key_is_made_shown_and_revoked_on_the_command_line(
     assert "revoked" in after.stdout
 
 
+def test_where_there_are_no_keys_it_says_how_to_make_one(tmp_path: Path, database_url: str) -> None:
+    listed = Command(tmp_path, {"POSTGRES_URL": database_url}).run("token", "list")
+
+    assert (listed.returncode, listed.stdout) == (DONE, "")
+    assert listed.stderr == "There are no keys: `confluence-mcp token create` makes one.\n"
+
+
 def test_a_key_of_a_service_comes_with_a_warning(tmp_path: Path, database_url: str) -> None:
     command = Command(tmp_path, {"POSTGRES_URL": database_url})
 

@@ -364,3 +364,19 @@ async def test_the_log_says_why_but_not_what(
     assert "ada" not in said.lower()
     for token in (good, wrong):
         assert not any(part in caplog.text for part in token.split("."))
+
+
+async def test_the_log_says_why_a_caller_has_no_account(
+    provider: Issuer, mcp: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    for claims in (ADA, {"email": "ada@example.com"}, ADA | {"email": "nobody@example.com"}):
+        await mcp.who(provider.token(claims))
+
+    said = [record.getMessage() for record in caplog.records if record.name == "server.auth"]
+    assert [text.partition("reason=")[2] for text in said] == [
+        "the token has no claim email, or email_verified is not true",
+        "the index knows no active account by that name, or several on one site",
+    ]
+    assert "example.com" not in "".join(said)

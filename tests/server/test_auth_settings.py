@@ -103,6 +103,7 @@ PUBLIC = "CONFLUENCE_MCP_PUBLIC_URL"
         (KEYS | {"AUTH_AUDIENCE": AUDIENCE}, "AUTH_AUDIENCE"),
         (KEYS | {"AUTH_JWKS_URL": "https://idp.example.com/keys"}, "AUTH_JWKS_URL"),
         (KEYS | {"AUTH_SCOPES": "wiki"}, "AUTH_SCOPES"),
+        ({"AUTH_ACCOUNT_CLAIM": "sub"}, "AUTH_ACCOUNT_CLAIM"),
         *[(ISSUER | {"AUTH_ISSUER": url}, "AUTH_ISSUER") for url in
           ("http://idp.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1",
            "idp.example.com", "https://", "https://user:pass@idp.example.com", "ftp://idp",
