@@ -1,0 +1,1 @@
+"""Who may read what, from a simulated site through the real ingest to signed calls over HTTP."""
