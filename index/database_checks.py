@@ -101,7 +101,11 @@ async def prepare(
             await _make_extension(connection, about, may_make=migrate)
             about = await _about(connection)
         _check_pgvector(about)
-        await _check_schema(connection, about, may_migrate=migrate)
+        try:
+            await _check_schema(connection, about, may_migrate=migrate)
+        except errors.InsufficientPrivilege as error:
+            refused = _unshown if for_askers else _unreadable
+            raise refused(about) from error
         if for_askers:
             await _check_views(connection, about)
             return
@@ -189,10 +193,7 @@ async def _check_schema(
     connection: psycopg.AsyncConnection, about: _About, *, may_migrate: bool
 ) -> None:
     known = migrations()
-    try:
-        missing = await pending(connection, known)
-    except errors.InsufficientPrivilege as error:
-        raise _unreadable(about) from error
+    missing = await pending(connection, known)
     if not missing:
         return
     reason, advice = "it may not be changed from here", "."
@@ -217,11 +218,7 @@ async def _check_views(connection: psycopg.AsyncConnection, about: _About) -> No
     async with connection.cursor(row_factory=class_row(_Grants)) as cursor:
         grants = (await (await cursor.execute(_GRANTS)).fetchall())[0]
     if not grants.may_show:
-        raise problem(
-            f"The user {about.user_name} may not read the index in the database "
-            f"{about.database} for those who ask.",
-            f"Have its owner run: GRANT confluence_mcp_reader TO {about.user};",
-        )
+        raise _unshown(about)
 
 
 async def _check_grants(
@@ -252,6 +249,16 @@ def _unreadable(about: _About) -> DatabaseError:
     return problem(
         f"The user {about.user_name} may not read the index in the database {about.database}.",
         f"Have its owner run: {_read_grants(about)}",
+    )
+
+
+def _unshown(about: _About) -> DatabaseError:
+    """What a login of the server lacks, which needs less than to read all tables."""
+    return problem(
+        f"The user {about.user_name} may not read the index in the database {about.database} for "
+        "those who ask.",
+        f"Have a superuser run: GRANT confluence_mcp_reader TO {about.user}; and then run "
+        "`confluence-mcp ingest` once as the user that owns the database.",
     )
 
 

@@ -52,6 +52,11 @@ WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
   AND (restricted IS NULL OR restrictions_run < %(before)s OR node_id = ANY(%(again)s::text[]))
 ORDER BY node_id
 """
+IS_LIVE = """
+SELECT EXISTS (
+    SELECT FROM guard
+    WHERE site_id = %(site_id)s AND kind = 'site' AND checked_at IS DISTINCT FROM 'infinity')
+"""
 NEVER_READ = """
 SELECT node_id, content_type FROM node
 WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
@@ -187,6 +192,12 @@ class Guards:
     async def record_site(self, readers: Readers) -> None:
         """Who may use the site at all."""
         await self._record("site", {"": readers})
+
+    async def is_live(self) -> bool:
+        """Whether the site was ever asked who may use it, other than by an export."""
+        async with self._database.pool.connection() as connection:
+            row = await (await connection.execute(IS_LIVE, {"site_id": self._site_id})).fetchone()
+        return row is not None and row[0]
 
     async def record_space(self, space_key: str, readers: Readers) -> None:
         """Who may read a space."""

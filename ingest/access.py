@@ -55,7 +55,7 @@ class AccessReading:
         self._run_id = run_id
         self._untold: defaultdict[str, list[tuple[str, SourceError]]] = defaultdict(list)
 
-    async def all(self, spaces: Sequence[OpenSpace], *, is_live_site: bool) -> None:
+    async def all(self, spaces: Sequence[OpenSpace]) -> None:
         """Reads everything anew, for these spaces: once they have been swept.
 
         Once the pages are placed by it, `finish` lets readers believe it. An export of spaces of a
@@ -63,7 +63,7 @@ class AccessReading:
         """
         for one in spaces:
             await self._space(one)
-        if is_live_site and self._access.is_snapshot:
+        if self._access.is_snapshot and await self._guards.is_live():
             return
         await self._site()
         await self._groups()
@@ -96,19 +96,21 @@ class AccessReading:
     def warnings(self) -> list[str]:
         """What could not be read, and why."""
         return [
-            f"Who may read {_names(what, [name for name, _ in untold])} cannot be told, so it is "
-            f"shown to nobody but the crawler. {untold[0][1]}"
+            f"{_names(what, [name for name, _ in untold])} cannot be told: nobody is let in by "
+            f"that, but the ingest account. {untold[0][1]}"
             for what, untold in self._untold.items()
         ]
 
     async def _site(self) -> None:
-        told = await self._told("the site", "", self._access.site_readers)
+        told = await self._told("Who may use the site", "", self._access.site_readers)
         if told is not None:
             await self._guards.record_site(told.readers)
 
     async def _space(self, one: OpenSpace) -> None:
         space = one.space
-        told = await self._told("the spaces", space.key, partial(self._access.space_readers, space))
+        told = await self._told(
+            "Who may read the spaces", space.key, partial(self._access.space_readers, space)
+        )
         if told is not None:
             await self._guards.record_space(space.key, told.readers)
         if not await self._is_listed(space):
@@ -124,7 +126,7 @@ class AccessReading:
         except AuthenticationError:
             raise
         except SourceUnavailable as error:
-            self._note("the pages of", space.key, error)
+            self._note("Restrictions in the spaces", space.key, error)
             return False
         except SourceError as error:
             logger.warning("space=%s restrictions are not listed: %s", space.key, error)
@@ -163,7 +165,7 @@ class AccessReading:
 
     async def _restriction(self, node_id: str, kind: str) -> tuple[str, Told | None]:
         ask = partial(self._access.restriction, node_id, ContentType(kind))
-        return node_id, await self._told("the pages", node_id, ask)
+        return node_id, await self._told("Restrictions of the pages", node_id, ask)
 
     async def _groups(self) -> None:
         group_ids = await self._guards.groups()
@@ -177,9 +179,9 @@ class AccessReading:
         except AuthenticationError:
             raise
         except SourceUnavailable as error:
-            self._note("what is open to the groups", group_id, error)
+            self._note("The members of the groups", group_id, error)
         except SourceError as error:
-            self._note("what is open to the groups", group_id, error)
+            self._note("The members of the groups", group_id, error)
             await self._guards.record_group(group_id, None)
         else:
             await self._guards.record_group(group_id, members)
@@ -196,7 +198,7 @@ class AccessReading:
         except AuthenticationError:
             raise
         except SourceError as error:
-            self._note("anything as the accounts", f"{len(account_ids)} of them", error)
+            self._note("The accounts", f"({len(account_ids)})", error)
             return
         unknown = set(account_ids) - {account.account_id for account in found}
         gone = [Account(account_id, None, None, False, frozenset()) for account_id in unknown]

@@ -136,7 +136,6 @@ class Sync:
         account_id = await self._source.identity()
         spaces = [await self._open(space) for space in await self._spaces()]
         reading = await self._target.nodes.reading()
-        is_live = reading.account_id is not None
         listing = self._listing()
         swept: Sequence[OpenSpace] = ()
         if self._plan.quick and not self._is_sweep_due(reading, account_id):
@@ -144,7 +143,7 @@ class Sync:
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
             reading, swept = await self._look_at_all(listing, spaces, reading, account_id)
-            await self._look_at_access(lambda access: access.all(spaces, is_live_site=is_live))
+            await self._look_at_access(lambda access: access.all(spaces))
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)

@@ -202,35 +202,52 @@ JOIN guard ON guard.id = guard_principal.guard_id AND guard.site_id = asking_pri
 WHERE is_fresh(guard.checked_at);
 
 -- Functions, so that whoever reads through them needs no right to what they are made from, and a
--- statement that names the views below several times is not planned with all of this in it.
+-- statement that names the views below several times is not planned with all of this in it. What
+-- they give is kept for the transaction, together with who asked: a statement asks several times.
 CREATE FUNCTION open_spaces() RETURNS SETOF int
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100 AS $$
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 100 AS $$
+DECLARE
+    asker text := asking_accounts()::text || ' ';
+    kept text := coalesce(current_setting('confluence_mcp.open_spaces', true), '');
+    found int[];
 BEGIN
     IF asks_for_everything() THEN
         RETURN QUERY SELECT id FROM space;
-    ELSIF asking_accounts() IS NOT NULL THEN
-        RETURN QUERY
-        SELECT space.id FROM space
-        JOIN open_guard AS of_site ON of_site.kind = 'site' AND of_site.site_id = space.site_id
-        JOIN open_guard AS of_space ON of_space.kind = 'space'
-             AND of_space.site_id = space.site_id AND of_space.external_id = space.key
-        WHERE is_fresh(restrictions_at);
+    ELSIF starts_with(kept, asker) THEN
+        RETURN QUERY SELECT unnest(substr(kept, length(asker) + 1)::int[]);
+    ELSIF asker IS NOT NULL THEN
+        found := ARRAY(
+            SELECT space.id FROM space
+            JOIN open_guard AS of_site ON of_site.kind = 'site' AND of_site.site_id = space.site_id
+            JOIN open_guard AS of_space ON of_space.kind = 'space'
+                 AND of_space.site_id = space.site_id AND of_space.external_id = space.key
+            WHERE is_fresh(restrictions_at));
+        PERFORM set_config('confluence_mcp.open_spaces', asker || found::text, true);
+        RETURN QUERY SELECT unnest(found);
     END IF;
 END $$;
 
 CREATE FUNCTION open_audiences() RETURNS SETOF int
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1000 AS $$
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1000 AS $$
+DECLARE
+    asker text := asking_accounts()::text || ' ';
+    kept text := coalesce(current_setting('confluence_mcp.open_audiences', true), '');
+    found int[];
 BEGIN
     IF asks_for_everything() THEN
         RETURN QUERY SELECT id FROM audience;
-    ELSIF asking_accounts() IS NOT NULL THEN
-        RETURN QUERY
-        SELECT audience.id FROM audience JOIN (
-            SELECT audience_id, count(*) AS open FROM audience_guard
-            WHERE guard_id IN (SELECT guard_id FROM open_guard WHERE kind = 'node')
-            GROUP BY audience_id
-        ) AS passed ON passed.audience_id = audience.id
-                   AND passed.open = cardinality(audience.guard_ids);
+    ELSIF starts_with(kept, asker) THEN
+        RETURN QUERY SELECT unnest(substr(kept, length(asker) + 1)::int[]);
+    ELSIF asker IS NOT NULL THEN
+        found := ARRAY(
+            SELECT audience.id FROM audience JOIN (
+                SELECT audience_id, count(*) AS open FROM audience_guard
+                WHERE guard_id IN (SELECT guard_id FROM open_guard WHERE kind = 'node')
+                GROUP BY audience_id
+            ) AS passed ON passed.audience_id = audience.id
+                       AND passed.open = cardinality(audience.guard_ids));
+        PERFORM set_config('confluence_mcp.open_audiences', asker || found::text, true);
+        RETURN QUERY SELECT unnest(found);
     END IF;
 END $$;
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import psycopg
 import pytest
 
-from index.access import CRAWLER, Asker, read_as
+from index.access import AS_ASKER, CRAWLER, Asker, read_as
 from index.database import Database
 from index.errors import NotFound
 from index.principals import EVERYBODY, LICENSED, Account, group
@@ -473,6 +473,26 @@ async def test_a_transaction_that_names_no_asker_sees_nothing(wiki: GuardedWiki)
         unseen = await (await connection.execute("SELECT count(*) FROM shown_page")).fetchone()
 
     assert (seen, unseen) == ((1,), (0,))
+
+
+async def test_askers_that_follow_each_other_in_a_transaction_see_each_their_own(
+    wiki: GuardedWiki, ada: Asker, bob: Asker
+) -> None:
+    await wiki.open_space("ENG", ADA, BOB)
+    await wiki.open_space("OPS", BOB)
+    await wiki.put("1", only=[ADA])
+    await wiki.put("2", space="OPS")
+    seen: list[list[str]] = []
+
+    async with wiki.reader.pool.connection() as connection:
+        for asker in (ada, bob, Asker("nobody", ()), ada):
+            accounts = "{" + ",".join(map(str, asker.accounts or ())) + "}"
+            await connection.execute(AS_ASKER, {"asker": accounts})
+            for _ in range(2):
+                rows = await connection.execute("SELECT page_id FROM shown_page")
+                seen.append([row[0] async for row in rows])
+
+    assert seen == [["1"], ["1"], ["2"], ["2"], [], [], ["1"], ["1"]]
 
 
 @pytest.mark.parametrize(
