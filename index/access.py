@@ -33,6 +33,11 @@ class Asker:
 CRAWLER = Asker("crawler", None)
 
 AS_ASKER = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
+# Asked for whatever is read then: how long an answer takes must not tell a page that is hidden from
+# one that does not exist, for which a statement would not come to ask.
+WHAT_IS_OPEN = """
+SELECT (SELECT count(*) FROM open_spaces()), (SELECT count(*) FROM open_audiences())
+"""
 # An address that two active accounts of a site share says nothing. Upper and lower case are alike
 # in ASCII alone: elsewhere letters of other alphabets turn into these, and somebody into another.
 BY_EMAIL = """
@@ -56,6 +61,8 @@ async def read_as(database: Database, asker: Asker) -> AsyncGenerator[AsyncConne
     )
     async with database.pool.connection() as connection:
         await connection.execute(AS_ASKER, {"asker": setting})
+        if asker.is_limited:
+            await connection.execute(WHAT_IS_OPEN)
         yield connection
 
 

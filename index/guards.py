@@ -52,6 +52,10 @@ WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
   AND (restricted IS NULL OR restrictions_run < %(before)s OR node_id = ANY(%(again)s::text[]))
 ORDER BY node_id
 """
+CLOSE_OTHER_SPACES = """
+UPDATE guard SET checked_at = NULL
+WHERE site_id = %(site_id)s AND kind = 'space' AND external_id <> ALL(%(keys)s::text[])
+"""
 IS_LIVE = """
 SELECT EXISTS (
     SELECT FROM guard
@@ -202,6 +206,10 @@ class Guards:
     async def record_space(self, space_key: str, readers: Readers) -> None:
         """Who may read a space."""
         await self._record("space", {space_key: readers})
+
+    async def close_other_spaces(self, keys: Collection[str]) -> None:
+        """Closes all spaces of the site but these, which are all that it shows."""
+        await self._execute(CLOSE_OTHER_SPACES, keys=[clean(key) for key in keys])
 
     async def record_restrictions(self, run_id: int, restrictions: Mapping[str, Readers]) -> None:
         """Who alone may read nodes; nobody named: no restriction; None: not known, so closed."""

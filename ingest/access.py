@@ -55,14 +55,18 @@ class AccessReading:
         self._run_id = run_id
         self._untold: defaultdict[str, list[tuple[str, SourceError]]] = defaultdict(list)
 
-    async def all(self, spaces: Sequence[OpenSpace]) -> None:
+    async def all(self, spaces: Sequence[OpenSpace], *, is_whole_site: bool) -> None:
         """Reads everything anew, for these spaces: once they have been swept.
+
+        Where they are the whole site, others are closed, even if their loss is doubted.
 
         Once the pages are placed by it, `finish` lets readers believe it. An export of spaces of a
         site that is also read live tells nothing of the site's people.
         """
         for one in spaces:
             await self._space(one)
+        if is_whole_site:
+            await self._guards.close_other_spaces([one.space.key for one in spaces])
         if self._access.is_snapshot and await self._guards.is_live():
             return
         await self._site()

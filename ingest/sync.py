@@ -143,7 +143,8 @@ class Sync:
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
             reading, swept = await self._look_at_all(listing, spaces, reading, account_id)
-            await self._look_at_access(lambda access: access.all(spaces))
+            is_whole = not self._is_partial
+            await self._look_at_access(lambda access: access.all(spaces, is_whole_site=is_whole))
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)

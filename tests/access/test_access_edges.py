@@ -242,7 +242,6 @@ async def test_so_large_a_subtree_that_its_loss_is_doubted_is_closed_all_the_sam
     assert await office.shown(office.bob, office.ada) == [["Open"], ["Open"]]
 
 
-@pytest.mark.xfail(strict=True, reason="what was known of a doubted space is believed until old")
 async def test_so_many_spaces_that_their_loss_is_doubted_are_closed_all_the_same(
     any_office: Office,
 ) -> None:

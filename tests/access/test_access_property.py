@@ -46,7 +46,7 @@ def compared() -> Generator[Counter[str]]:
 
 @pytest.mark.parametrize("deployment", Deployment)
 @settings(
-    max_examples=150 if IS_LONG else 3,
+    max_examples=150 if IS_LONG else 2,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -519,3 +519,18 @@ async def test_the_reader_cannot_write(wiki: GuardedWiki) -> None:
             async with wiki.reader.pool.connection() as connection:
                 await connection.execute("SET TRANSACTION READ WRITE")
                 await connection.execute(statement)
+
+
+async def test_what_is_open_is_asked_for_before_anything_is_read(
+    wiki: GuardedWiki, ada: Asker
+) -> None:
+    await wiki.open_space("ENG", ADA)
+    await wiki.put("1", only=[ADA])
+
+    async with read_as(wiki.reader, ada) as connection:
+        kept = await connection.execute(
+            "SELECT current_setting('confluence_mcp.open_spaces', true) <> '',"
+            " current_setting('confluence_mcp.open_audiences', true) <> ''"
+        )
+
+        assert await kept.fetchone() == (True, True)
