@@ -7,12 +7,14 @@ becomes restricted or free, which `WorkList.place` brings to the pages below it.
 from collections.abc import Collection, Mapping
 from typing import LiteralString
 
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from index.database import Database
 from index.language import clean
 from index.nodes import ITEM_KINDS
 from index.principals import Account, Principal
+from index.work import LOCK_PLACES
 
 # Principals that are the same keep their rows. `readers` is NULL where nobody could tell.
 RECORD = """
@@ -173,7 +175,6 @@ WHERE site_id = %(site_id)s
           SELECT FROM space WHERE space.site_id = guard.site_id AND key = external_id)
       END
 """
-LOCK_PLACES = "SELECT pg_advisory_xact_lock(hashtextextended('confluence-mcp places', 0))"
 
 Readers = frozenset[Principal] | None
 
@@ -199,9 +200,7 @@ class Guards:
 
     async def is_live(self) -> bool:
         """Whether the site was ever asked who may use it, other than by an export."""
-        async with self._database.pool.connection() as connection:
-            row = await (await connection.execute(IS_LIVE, {"site_id": self._site_id})).fetchone()
-        return row is not None and row[0]
+        return (await self._rows(IS_LIVE))[0][0]
 
     async def record_space(self, space_key: str, readers: Readers) -> None:
         """Who may read a space."""
@@ -227,36 +226,17 @@ class Guards:
 
         And the nodes named `again`.
         """
-        values = {
-            "site_id": self._site_id,
-            "space_ids": list(space_ids),
-            "item_kinds": ITEM_KINDS,
-            "before": before,
-            "again": list(again),
-        }
-        async with self._database.pool.connection() as connection:
-            return {row[0]: row[1] async for row in await connection.execute(UNREAD, values)}
+        rows = await self._rows(UNREAD, space_ids=list(space_ids), before=before, again=list(again))
+        return {row[0]: row[1] for row in rows}
 
     async def never_read(self, space_ids: Collection[int]) -> dict[str, str]:
         """Nodes of these spaces of which no run told, at least not of what is stored; by type."""
-        values = {
-            "site_id": self._site_id,
-            "space_ids": list(space_ids),
-            "item_kinds": ITEM_KINDS,
-        }
-        async with self._database.pool.connection() as connection:
-            return {row[0]: row[1] async for row in await connection.execute(NEVER_READ, values)}
+        rows = await self._rows(NEVER_READ, space_ids=list(space_ids))
+        return {row[0]: row[1] for row in rows}
 
     async def due(self, run_id: int, space_ids: Collection[int]) -> list[str]:
         """Pages that a run saw with new text, and all above them."""
-        values = {
-            "site_id": self._site_id,
-            "space_ids": list(space_ids),
-            "run_id": run_id,
-            "item_kinds": ITEM_KINDS,
-        }
-        async with self._database.pool.connection() as connection:
-            return [row[0] async for row in await connection.execute(DUE, values)]
+        return [row[0] for row in await self._rows(DUE, space_ids=list(space_ids), run_id=run_id)]
 
     async def close_unanswered(self, space_id: int) -> None:
         """Closes nodes of a space whose restrictions no run could read for a day."""
@@ -272,15 +252,11 @@ class Guards:
 
     async def has_strangers(self) -> bool:
         """Whether anything is granted to groups or accounts that were never asked for."""
-        async with self._database.pool.connection() as connection:
-            row = await (
-                await connection.execute(HAS_STRANGERS, {"site_id": self._site_id})
-            ).fetchone()
-        return row is not None and row[0]
+        return (await self._rows(HAS_STRANGERS))[0][0]
 
     async def groups(self) -> list[str]:
         """The groups that anything is granted to."""
-        return await self._column(GROUPS)
+        return [row[0] for row in await self._rows(GROUPS)]
 
     async def record_group(self, group_id: str, members: Collection[str] | None) -> None:
         """Who is in a group; None where nobody could tell: then it lets nobody in."""
@@ -296,7 +272,7 @@ class Guards:
 
     async def accounts(self) -> list[str]:
         """The accounts that anything is granted to, by themselves or in a group."""
-        return await self._column(ACCOUNTS)
+        return [row[0] for row in await self._rows(ACCOUNTS)]
 
     async def record_accounts(self, accounts: Collection[Account]) -> None:
         """Brings accounts up to date."""
@@ -340,12 +316,17 @@ class Guards:
             await self._execute(RECORD, kind=kind, guards=Jsonb(rows))
 
     async def _execute(self, query: LiteralString, **values: object) -> None:
-        values |= {"site_id": self._site_id, "checked_at": self._checked_at}
-        values |= {"item_kinds": ITEM_KINDS}
         async with self._database.pool.connection() as connection:
-            await connection.execute(query, values)
+            await connection.execute(query, self._of_site(values))
 
-    async def _column(self, query: LiteralString) -> list[str]:
+    async def _rows(self, query: LiteralString, **values: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection:
-            rows = await connection.execute(query, {"site_id": self._site_id})
-            return [row[0] async for row in rows]
+            return await (await connection.execute(query, self._of_site(values))).fetchall()
+
+    def _of_site(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        return {
+            "site_id": self._site_id,
+            "checked_at": self._checked_at,
+            "item_kinds": ITEM_KINDS,
+            **values,
+        }

@@ -18,11 +18,11 @@ from collections.abc import (
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from index.errors import AuthenticationError, SourceError, SourceUnavailable
 from index.guards import Guards, Readers
-from index.principals import Account
+from index.principals import Account, Principal
 from index.records import ContentType, Space
 from ingest.listing import OpenSpace
 from ingest.sources.pace import in_parallel
@@ -39,10 +39,10 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a site answered: `readers` is None where it refused. Without an answer: nothing."""
+class Told(Generic[Answer]):
+    """That a site answered; `answer` is None where it refused to tell."""
 
-    readers: Readers
+    answer: Answer | None
 
 
 class AccessReading:
@@ -58,10 +58,9 @@ class AccessReading:
     async def all(self, spaces: Sequence[OpenSpace], *, is_whole_site: bool) -> None:
         """Reads everything anew, for these spaces: once they have been swept.
 
-        Where they are the whole site, others are closed, even if their loss is doubted.
-
-        Once the pages are placed by it, `finish` lets readers believe it. An export of spaces of a
-        site that is also read live tells nothing of the site's people.
+        Once the pages are placed by it, `finish` lets readers believe it. Where the spaces are the
+        whole site, others are closed, even if their loss is doubted. An export of spaces of a site
+        that is also read live tells nothing of the site's people.
         """
         for one in spaces:
             await self._space(one)
@@ -108,7 +107,7 @@ class AccessReading:
     async def _site(self) -> None:
         told = await self._told("Who may use the site", "", self._access.site_readers)
         if told is not None:
-            await self._guards.record_site(told.readers)
+            await self._guards.record_site(told.answer)
 
     async def _space(self, one: OpenSpace) -> None:
         space = one.space
@@ -116,7 +115,7 @@ class AccessReading:
             "Who may read the spaces", space.key, partial(self._access.space_readers, space)
         )
         if told is not None:
-            await self._guards.record_space(space.key, told.readers)
+            await self._guards.record_space(space.key, told.answer)
         if not await self._is_listed(space):
             await self._one_by_one(await self._guards.unread([one.space_id]))
             return
@@ -126,7 +125,7 @@ class AccessReading:
     async def _is_listed(self, space: Space) -> bool:
         """Whether there was an answer; after a refusal each node is to be asked for by itself."""
         try:
-            await self._listed(space)
+            await self._record(self._access.restrictions(space))
         except AuthenticationError:
             raise
         except SourceUnavailable as error:
@@ -135,9 +134,6 @@ class AccessReading:
         except SourceError as error:
             logger.warning("space=%s restrictions are not listed: %s", space.key, error)
         return True
-
-    async def _listed(self, space: Space) -> None:
-        await self._record(self._access.restrictions(space))
 
     async def _one_by_one(self, nodes: Mapping[str, str]) -> None:
         async with aclosing(self._answers(nodes)) as answers:
@@ -163,11 +159,13 @@ class AccessReading:
             async for node_id, told in answers:
                 if told is not None:
                     unanswered = 0
-                    yield node_id, told.readers
+                    yield node_id, told.answer
                 elif (unanswered := unanswered + 1) == UNANSWERED:
                     return
 
-    async def _restriction(self, node_id: str, kind: str) -> tuple[str, Told | None]:
+    async def _restriction(
+        self, node_id: str, kind: str
+    ) -> tuple[str, Told[frozenset[Principal]] | None]:
         ask = partial(self._access.restriction, node_id, ContentType(kind))
         return node_id, await self._told("Restrictions of the pages", node_id, ask)
 
@@ -178,17 +176,10 @@ class AccessReading:
             pass
 
     async def _group(self, group_id: str) -> None:
-        try:
-            members = await self._access.members(group_id)
-        except AuthenticationError:
-            raise
-        except SourceUnavailable as error:
-            self._note("The members of the groups", group_id, error)
-        except SourceError as error:
-            self._note("The members of the groups", group_id, error)
-            await self._guards.record_group(group_id, None)
-        else:
-            await self._guards.record_group(group_id, members)
+        ask = partial(self._access.members, group_id)
+        told = await self._told("The members of the groups", group_id, ask)
+        if told is not None:
+            await self._guards.record_group(group_id, told.answer)
 
     async def _accounts(self) -> None:
         wanted = await self._guards.accounts()
@@ -197,20 +188,18 @@ class AccessReading:
             await self._some_accounts(wanted[at : at + BATCH])
 
     async def _some_accounts(self, account_ids: Sequence[str]) -> None:
-        try:
-            found = await self._access.accounts(account_ids)
-        except AuthenticationError:
-            raise
-        except SourceError as error:
-            self._note("The accounts", f"({len(account_ids)})", error)
+        ask = partial(self._access.accounts, account_ids)
+        told = await self._told("The accounts", f"({len(account_ids)})", ask)
+        if told is None:
             return
+        found = told.answer or ()
         unknown = set(account_ids) - {account.account_id for account in found}
         gone = [Account(account_id, None, None, False, frozenset()) for account_id in unknown]
         await self._guards.record_accounts([*found, *gone])
 
     async def _told(
-        self, what: str, name: str, ask: Callable[[], Awaitable[Readers]]
-    ) -> Told | None:
+        self, what: str, name: str, ask: Callable[[], Awaitable[Answer]]
+    ) -> Told[Answer] | None:
         """What the site answers; None when it does not answer."""
         try:
             return Told(await ask())
