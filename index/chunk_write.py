@@ -15,7 +15,7 @@ from index.errors import DatabaseError
 from index.language import clean, configuration_of, language_of, likely_languages
 from index.models import EmbeddingModel
 from index.records import Chunk, ChunkKind, chunk_hash, passage_text
-from index.terms import bm25_weights, term_counts
+from index.terms import bm25_weights, term_counts, vocabulary_of
 
 Item = tuple[str, str]  # what a chunk is of: its kind, and the id of the thread or attachment
 
@@ -84,6 +84,9 @@ read_by AS (
 )
 INSERT INTO term_change (term_ids, delta) SELECT 0 || term_ids, 1 FROM numbered
 """)
+
+
+ADD_WORDS = "SELECT add_words(%(words)s::text[], %(configurations)s::text[])"
 
 
 class PageChangedMeanwhile(DatabaseError):
@@ -191,6 +194,7 @@ class ChunkWrite:
             "configurations": names,
         }
         await self._connection.execute(_add_chunks(self._model), values)
+        await self._connection.execute(ADD_WORDS, vocabulary_of(names, texts))
 
 
 @cache

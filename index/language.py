@@ -27,9 +27,16 @@ _UNSPACED = re.compile(
 )
 # Words joined by signs: ticket keys, hosts, paths, versions, `client/server`.
 _JOINED = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.:/@\\][^\W_]++)+")
+# Where a word begins inside another: `max|Pool|Size`, `HTTP|Server|V2`, but not `IDs`.
+_HUMP = re.compile(
+    "(?<=[a-z\u00df-\u00ff])(?=[A-Z\u00c0-\u00de])"
+    r"|(?<=[A-Z0-9])(?=[A-Z][a-z])(?![A-Z]s(?![^\W_]))"
+)
+_HUMPED = re.compile(rf"(?<![^\W_])[^\W_]+?(?:{_HUMP.pattern})[^\W_]++")
 _JOINT = re.compile(r"[-_.:/@\\]")
+_SIGN = re.compile(r"[\s\x00-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
-_VERSION = re.compile(r"v(\d+(?:\.\d+)+)")
+_VERSION = re.compile(r"[vV](\d+(?:\.\d+)+)")
 # How much likelier (natural logarithm) a language must be for another to be ruled out: of English
 # questions cut to two words none is then held for German, of German ones 4 in 100 for English.
 _BEYOND_DOUBT = 3.0
@@ -77,10 +84,17 @@ def searchable(text: str) -> str:
     Postgres' parser takes a whole run of Han or kana for one word, so that nothing inside it would
     be found: runs are cut into overlapping pairs of characters, which measures as well as word
     segmentation. It takes `client/server` and `db-eu-1.example` for one word too, and the number
-    in `TB-4031` for a negative one: joined words are given in parts and in one piece.
+    in `TB-4031` for a negative one: joined words, and those with a capital inside, are given in
+    parts and in one piece.
     """
-    normal = unicodedata.normalize("NFKC", clean(text)).lower()
-    return _UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", _JOINED.sub(_in_parts, normal))
+    normal = unicodedata.normalize("NFKC", clean(text))
+    in_parts = _HUMPED.sub(_in_humps, _JOINED.sub(_in_parts, normal)).lower()
+    return _UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", in_parts)
+
+
+def written_words(text: str) -> set[str]:
+    """The words of letters alone, 3 to 40 of them, in a text prepared by `searchable`."""
+    return {word for word in _SIGN.split(text) if 3 <= len(word) <= 40 and word.isalpha()}
 
 
 def _in_parts(joined: re.Match[str]) -> str:
@@ -90,8 +104,19 @@ def _in_parts(joined: re.Match[str]) -> str:
     if is_compound or _NUMBER.fullmatch(word):
         return word  # the parser knows these
     if version := _VERSION.fullmatch(word):
-        parts = [version[1]]
-    return " ".join((*parts, "".join(_JOINT.split(word))))
+        return f"{version[1]} {''.join(parts)}"
+    return " ".join((*parts, "".join(parts).lower()))
+
+
+def _in_humps(humped: re.Match[str]) -> str:
+    """A single letter is no word: `IPv4` and `eMail` stay whole."""
+    parts: list[str] = []
+    for part in _HUMP.split(humped[0]):
+        if parts and 1 in (len(part), len(parts[-1])):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return " ".join((*parts, humped[0])) if len(parts) > 1 else humped[0]
 
 
 def _pairs(run: str) -> str:

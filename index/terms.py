@@ -6,7 +6,7 @@ from pgvector import SparseVector
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from index.language import searchable
+from index.language import searchable, written_words
 
 TERM_SPACE = 1_000_000_000
 # BM25 with the usual constants; the mean length is a constant too, so that no weight ever changes
@@ -33,6 +33,17 @@ async def term_counts(
     }
     rows = await (await connection.execute(TERM_COUNTS, parameters)).fetchall()
     return [_added_up(term_ids or (), numbers or ()) for term_ids, numbers in rows]
+
+
+def vocabulary_of(configurations: Sequence[str], texts: Sequence[str]) -> dict[str, list[str]]:
+    """The different words of texts beside the text search configuration that reads each."""
+    written = {
+        (word, configuration)
+        for configuration, text in zip(configurations, texts, strict=True)
+        for word in written_words(searchable(text))
+    }
+    words, names = zip(*sorted(written), strict=True) if written else ((), ())
+    return {"words": list(words), "configurations": list(names)}
 
 
 def _added_up(term_ids: Sequence[int], numbers: Sequence[int]) -> dict[int, int]:

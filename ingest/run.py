@@ -8,16 +8,17 @@ from datetime import datetime
 import psycopg
 
 from index.database import Database
-from index.embedder_choice import open_embedder
+from index.embedder_choice import chosen_model, embedder_of
 from index.embeddings import Embedder
 from index.errors import DatabaseError
 from index.guards import Guards
-from index.models import EmbeddingModel, active_model, claim_model
+from index.models import EmbeddingModel, ModelSwitched, active_model, claim_model
 from index.nodes import Nodes
 from index.runs import finish_run, only_run, start_run
 from index.settings import IndexSettings
 from index.status import is_empty
 from index.store import Store, fold_term_changes, forget_site, other_sites
+from index.vocabulary import rebuild_words
 from index.work import WorkList
 from ingest.attachments.reading import AttachmentReader
 from ingest.fetch import Fetcher
@@ -43,18 +44,23 @@ async def ingest_once(
 ) -> Report:
     """Takes a site in once. Raises RunInProgress when another run fills the same index.
 
-    A run that loses the database begins anew once that is back; what is stored is kept.
+    A run that loses the database begins anew once that is back, and one whose model is replaced
+    under way with the new one; what is stored is kept.
     """
+    anew = plan.full and not plan.is_partial
     for seconds in TRY_AGAIN_AFTER:
         try:
-            return await _ingest_alone(settings, source, plan, now, progress)
+            return await _ingest_alone(settings, source, plan, now, progress, anew=anew)
+        except ModelSwitched as error:
+            logger.warning("the run begins anew: %s", error)
+            anew = False  # what another process has just made must not be lost
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if isinstance(error, psycopg.errors.DiskFull):
                 raise _failed(error) from error
             logger.warning("Postgres is lost, and tried again: problem=%r", str(error))
         await asyncio.sleep(seconds)
     try:
-        return await _ingest_alone(settings, source, plan, now, progress)
+        return await _ingest_alone(settings, source, plan, now, progress, anew=anew)
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _failed(error) from error
 
@@ -72,13 +78,16 @@ async def _ingest_alone(
     plan: Plan,
     now: Callable[[], datetime],
     progress: Progress,
+    *,
+    anew: bool,
 ) -> Report:
     async with (
         Database.open(settings, application_name="confluence-mcp ingest") as database,
         only_run(database),
     ):
         await leave_stand_ins(database, source)
-        return await _ingest(database, settings, source, plan, now, progress)
+        await rebuild_words(database)
+        return await _ingest(database, settings, source, plan, now, progress, anew=anew)
 
 
 async def _ingest(
@@ -88,10 +97,12 @@ async def _ingest(
     plan: Plan,
     now: Callable[[], datetime],
     progress: Progress,
+    *,
+    anew: bool,
 ) -> Report:
     embedder = await choose_embedder(database, settings)
     try:
-        model = await claim(database, embedder, source, anew=plan.full and not plan.is_partial)
+        model = await claim(database, embedder, source, anew=anew)
         store = await Store.open(database, source.site_url, model)
         run_id = await start_run(database, store.site_id)
         async with AttachmentReader() as reader:
@@ -128,11 +139,11 @@ async def leave_stand_ins(database: Database, source: Source) -> None:
 
 async def choose_embedder(database: Database, settings: IndexSettings) -> Embedder:
     """The configured model, else the one of the chunks that are there."""
-    if await is_empty(database):
-        return await open_embedder(settings)
-    async with database.pool.connection() as connection:
-        recorded = await active_model(connection)
-    return await open_embedder(settings, recorded.name if recorded else None)
+    recorded = None
+    if not await is_empty(database):
+        async with database.pool.connection() as connection:
+            recorded = await active_model(connection)
+    return await embedder_of(settings, chosen_model(settings, recorded and recorded.name))
 
 
 async def claim(

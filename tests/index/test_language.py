@@ -15,6 +15,7 @@ from index.language import (
     language_of,
     likely_languages,
     searchable,
+    written_words,
 )
 
 FOUR = ("en", "de", "ja", "fr")
@@ -128,6 +129,17 @@ def test_control_characters_and_half_characters_become_spaces() -> None:
         ("Größe-3", "größe 3 größe3"),
         ("a - b, c. d: e", "a - b, c. d: e"),
         ("ＴＢ－４０３１", "tb 4031 tb4031"),
+        ("V2.3.1", "2.3.1 v231"),
+        ("ERR_CONN_4031", "err conn 4031 errconn4031"),
+        ("db-eu-1.example.org", "db eu 1 example org dbeu1exampleorg"),
+        ("maxPoolSize", "max pool size maxpoolsize"),
+        ("set HTTPServerError.", "set http server error httpservererror."),
+        ("OOMKilled", "oom killed oomkilled"),
+        ("AuthServiceV2", "auth service v2 authservicev2"),
+        ("max_poolSize", "max pool size poolsize maxpoolsize"),
+        ("com.foo.BarBaz", "com foo bar baz barbaz comfoobarbaz"),
+        ("ГлавнаяСтраница", "главнаястраница"),
+        ("IDs, IPv4, eMail, MAX, Pool and dB", "ids, ipv4, email, max, pool and db"),
     ],
 )
 def test_joined_words_are_read_in_parts_and_in_one_piece(text: str, read: str) -> None:
@@ -147,6 +159,17 @@ def test_joined_words_are_read_in_parts_and_in_one_piece(text: str, read: str) -
 )
 def test_scripts_without_spaces_are_read_in_pairs(text: str, read: str) -> None:
     assert searchable(text).split() == read.split()
+
+
+def test_words_of_letters_alone_are_told_from_all_else() -> None:
+    text = searchable("Don't restart db-1 (Größe: 3 kB) at 東京tower, हिन्दी! ab https:// kb")
+
+    assert written_words(text) == {"don", "restart", "größe", "tower", "https"}
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "aB" * 100_000, "Ab" * 100_000, "a-B" * 66_000])
+def test_a_long_word_is_read_at_once(text: str) -> None:
+    assert len(searchable(text)) >= len(text)
 
 
 def test_one_character_has_one_form() -> None:

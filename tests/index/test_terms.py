@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.database import Database
-from index.terms import bm25_weights, term_counts
+from index.terms import bm25_weights, term_counts, vocabulary_of
 from tests.index.generated_index import term_id
 from tests.index.plain_search import bm25_weight
 from tests.index.small_wiki import SmallWiki, page
@@ -36,7 +36,7 @@ async def test_words_are_counted_as_text_search_reads_them(database: Database) -
     assert english == [
         {term_id("english", "deploy"): 3},
         {},
-        {term_id("english", word): 1 for word in ["äpfel", "und", "tb", "4031", "tb4031"]},
+        {term_id("english", word): 1 for word in ["apfel", "und", "tb", "4031", "tb4031"]},
         {},
     ]
     assert simple == [
@@ -51,6 +51,44 @@ async def test_a_word_of_another_language_is_another_term(database: Database) ->
         (german,) = await term_counts(connection, ["german"], ["server"])
 
     assert english.keys().isdisjoint(german)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Zürich", "zurich"), ("café", "cafe"), ("Straße", "strasse"), ("Łódź", "lodz"),
+     ("Ærø", "aero"), ("đak", "dak"), ("Αθήνα", "αθηνα"), ("ёлка", "елка")],
+)  # fmt: skip
+async def test_words_that_differ_in_accents_alone_are_one_term(
+    database: Database, one: str, other: str
+) -> None:
+    async with database.pool.connection() as connection:
+        counts = await term_counts(connection, ["simple", "simple"], [one, other])
+
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("one", "other"), [("мой", "мои"), ("パン", "ハン"), ("की", "का"), ("น้ำ", "นำ")]
+)
+async def test_marks_that_make_another_letter_are_kept(
+    database: Database, one: str, other: str
+) -> None:
+    async with database.pool.connection() as connection:
+        counts = await term_counts(connection, ["simple", "simple"], [one, other])
+
+    assert counts[0] != counts[1]
+
+
+def test_each_word_of_a_configuration_is_told_once() -> None:
+    words = vocabulary_of(["german", "english", "german"], ["der Server", "Server", "ein Server"])
+
+    pairs = list(zip(words["words"], words["configurations"], strict=True))
+    assert pairs == [
+        ("der", "german"), ("ein", "german"), ("server", "english"), ("server", "german")
+    ]  # fmt: skip
+    assert vocabulary_of(["german"], ["4031 !"]) == {"words": [], "configurations": []}
 
 
 @pytest.mark.anyio
