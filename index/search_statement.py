@@ -5,8 +5,10 @@ from typing import LiteralString
 from psycopg import sql
 
 from index.models import EmbeddingModel
+from index.phrases import PHRASED
+from index.question_terms import QUESTION_TERMS
 
-# Up to this many permitted chunks an index-only scan of binary-quantised vectors with exact
+# Up to about this many permitted chunks an index-only scan of binary-quantised vectors with exact
 # re-ranking is as fast as the graph and misses almost nothing; above it the graph is walked.
 SCAN_LIMIT = 60_000
 LEG = 200  # chunks that each leg hands to the fusion
@@ -16,119 +18,193 @@ RERANK = 2_000  # chunks that the scan of bits hands to exact distances
 # them hidden, a walk for the leg alone finds 89 % of the best ten, this one 98 %.
 WALK = 1_000
 # Chunks that the words of a question may touch, rarest words first. Where that leaves words out
-# and fewer chunks than this are permitted, those are all scored instead.
+# and no more than half as many chunks are permitted, those are all scored instead.
 REACH = 10_000
+# Chunks that the rarest word may touch, in whatever order they are stored, where even that one is
+# more common; and as many again that have all the words.
+COMMON = 20_000
 MAX_TERMS = 96  # of those that the index knows, and of those that it does not know yet
+
+# Of a page, written down once: a search looks at no other.
+_PASSES: LiteralString = """(
+    (%(spaces)s::text[] IS NULL OR space_id = ANY((SELECT space_ids FROM asked_space)::int[]))
+    AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
+    AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
+    AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
+    AND (%(ancestor)s::text IS NULL OR page_id = %(ancestor)s::text
+         OR ancestors @> ARRAY[%(ancestor)s::text])
+    AND (%(updated_after)s::timestamptz IS NULL OR updated_at > %(updated_after)s::timestamptz)
+)"""
+# Whether a chunk is on a page that may be shown to the asker and passes the filters, asked for one
+# chunk after another. A scalar subquery stays where it is: a join would be planned for any number.
+_MAY_SHOW: LiteralString = """coalesce((
+    SELECT true FROM shown_page AS page
+    WHERE page.page_ref = chunk.page_ref AND {passes}), false)"""
+_OF_KINDS: LiteralString = (
+    """(%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))"""
+)
+_ASKED_CHUNKS: LiteralString = """
+    CASE WHEN %(kinds)s::text[] IS NULL THEN page.chunk_count ELSE
+        page.comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
+        + page.attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
+        + (page.chunk_count - page.comment_chunks - page.attachment_chunks)
+          * ('body' = ANY(%(kinds)s::text[]))::int
+    END"""
 
 _STATEMENT: LiteralString = """
 WITH
-configuration AS MATERIALIZED (
-    SELECT name::regconfig AS name, name AS label FROM search_configuration
+{question_terms}
+{phrased}
+asked_space AS MATERIALIZED (
+    SELECT array_agg(space_id) AS space_ids FROM open_space
+    WHERE lower(key) = ANY(%(spaces)s::text[])
 ),
--- Pages that may be shown to the asker and pass the filters: both legs look at no others.
-permitted AS MATERIALIZED (
-    SELECT page_ref, asked.chunk_count FROM shown_page AS page CROSS JOIN LATERAL (
-        SELECT CASE WHEN %(kinds)s::text[] IS NULL THEN page.chunk_count ELSE
-            comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
-            + attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
-            + (page.chunk_count - comment_chunks - attachment_chunks)
-              * ('body' = ANY(%(kinds)s::text[]))::int
-        END) AS asked (chunk_count)
-    WHERE asked.chunk_count > 0
-      AND (%(spaces)s::text[] IS NULL OR space_id = ANY(ARRAY(
-           SELECT space_id FROM open_space WHERE lower(key) = ANY(%(spaces)s::text[]))))
-      AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
-      AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
-      AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
-      AND (%(ancestor)s::text IS NULL OR page_id = %(ancestor)s::text
-           OR ancestors @> ARRAY[%(ancestor)s::text])
-      AND (%(updated_after)s::timestamptz IS NULL OR updated_at > %(updated_after)s::timestamptz)
-),
-size AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM permitted),
 total AS MATERIALIZED (
     SELECT coalesce((SELECT chunk_count FROM term WHERE term_id = 0), 0) AS chunks
 ),
--- Stop words of the question's own language say nothing in the other languages either.
-word AS MATERIALIZED (
-    SELECT lexeme FROM unnest(to_tsvector('simple', %(query)s)) AS token
-    WHERE EXISTS (
-        SELECT FROM unnest(%(configurations)s::text[]) AS name
-        WHERE to_tsvector(name::regconfig, token.lexeme) <> ''::tsvector)
+-- In which way chunks are found: among those that have a phrase, or by what is permitted, which a
+-- sample tells where it is not plain.
+route AS MATERIALIZED (
+    SELECT CASE
+        WHEN is_asked THEN 'phrased'
+        WHEN total.chunks <= {scan_limit} THEN 'few'
+        WHEN asks_for_everything() AND num_nonnulls(%(spaces)s::text[], %(labels)s::text[],
+             %(content_types)s::text[], %(kinds)s::text[], %(author)s::text, %(ancestor)s::text,
+             %(updated_after)s::timestamptz) = 0 THEN 'many'
+        WHEN (
+            SELECT total.chunks * sum(CASE WHEN {may_show} THEN {asked_chunks} ELSE 0 END)
+                   > {scan_limit} * sum(chunk.chunk_count)
+            FROM sampled_page AS chunk, LATERAL (SELECT chunk.*) AS page) THEN 'many'
+        ELSE 'few' END AS way
+    FROM total, phrasing
 ),
-question_term AS MATERIALIZED (
-    SELECT DISTINCT term_id(label, stem.lexeme) AS term_id
-    FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
+-- All pages that may be shown to the asker and pass the filters, where they are not many.
+permitted AS MATERIALIZED (
+    SELECT page_ref, chunk_count FROM (
+        SELECT page_ref, {asked_chunks} AS chunk_count
+        FROM open_space AS space, LATERAL (
+            SELECT * FROM shown_page WHERE shown_page.space_id = space.space_id AND {passes}
+            OFFSET 0) AS page
+        WHERE num_nonnulls(%(labels)s::text[], %(ancestor)s::text) = 0
+          AND (SELECT way = 'few' FROM route)
+        UNION ALL
+        SELECT page_ref, {asked_chunks} FROM shown_page AS page
+        WHERE num_nonnulls(%(labels)s::text[], %(ancestor)s::text) > 0
+          AND (SELECT way = 'few' FROM route) AND {passes}
+    ) AS page WHERE chunk_count > 0
 ),
+size AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM permitted),
 term_count AS MATERIALIZED (
     -- A subquery, since a join would be planned for far more words and read the whole table.
-    SELECT term_id, greatest(coalesce((
+    SELECT term_id, factor, greatest(coalesce((
         SELECT chunk_count FROM term WHERE term.term_id = question_term.term_id), 0), 0) AS n
     FROM question_term
 ),
 rarity AS MATERIALIZED (
-    SELECT term_id, n, row_number() OVER rarest AS rank, sum(n) OVER rarest AS reach
+    SELECT term_id, factor, n, row_number() OVER rarest AS rank, sum(n) OVER rarest AS reach
     FROM term_count WINDOW rarest AS (PARTITION BY n = 0 ORDER BY n, term_id)
 ),
 question AS MATERIALIZED (
     SELECT ('{{' || string_agg(
-                term_id || ':' || ln(1 + (greatest(total.chunks, n) - n + 0.5) / (n + 0.5)), ','
+                term_id || ':' || factor * ln(
+                    1 + (greatest(total.chunks, n) - n + 0.5) / (n + 0.5)), ','
                 ORDER BY term_id
             ) || '}}/1000000000')::sparsevec AS weights,
            array_agg(term_id) AS terms,
-           array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare
+           array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare,
+           min(n) FILTER (WHERE n > 0) > {common} AS is_common
     FROM rarity, total WHERE rank <= {max_terms}
 ),
 reading AS MATERIALIZED (
-    SELECT chunks <= {reach} AND cardinality(rare) < cardinality(terms) AS is_whole
-    FROM question, size
+    SELECT way, way = 'many' AND is_common AS is_common,
+           way = 'few' AND 2 * size.chunks <= {reach} AND cardinality(rare) < cardinality(terms)
+               AS is_whole
+    FROM question, size, route
 ),
+-- The lexical leg over few chunks. Those of few pages are read page by page, where the rarest words
+-- would leave others out. OFFSET 0 keeps it so: how many pages pass the filters is a guess to the
+-- planner, and a wrong one would have it read whole tables.
 looked_up AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
     FROM chunk_term
-    WHERE (SELECT NOT is_whole FROM reading)
+    WHERE (SELECT way = 'few' AND NOT is_whole FROM reading)
       AND term_ids && (SELECT rare FROM question)
-      AND page_ref IN (SELECT page_ref FROM permitted)
-      AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+      -- A filter on what the words find: a join might read page by page.
+      AND (CASE WHEN page_ref IN (SELECT page_ref FROM permitted) THEN {of_kinds} END) IS TRUE
     ORDER BY score DESC LIMIT {leg}
 ),
--- Few permitted chunks are read page by page. OFFSET 0 keeps it so: how many pages pass the
--- filters is a guess to the planner, and a wrong one would have it read whole tables.
 read AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
     FROM permitted, LATERAL (
         SELECT chunk_id, term_ids, weights FROM chunk_term
-        WHERE chunk_term.page_ref = permitted.page_ref
-          AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+        WHERE chunk_term.page_ref = permitted.page_ref AND {of_kinds}
         OFFSET 0) AS of_page
     WHERE (SELECT is_whole FROM reading) AND term_ids && (SELECT terms FROM question)
     ORDER BY score DESC LIMIT {leg}
 ),
-lexical AS (SELECT * FROM looked_up UNION ALL SELECT * FROM read),
+-- And over many: scored first, then asked for in that order until there are enough. Of words that
+-- are everywhere, some of the chunks that have all of them, and some that have the rarest.
+together AS MATERIALIZED (
+    SELECT array_agg(DISTINCT term_id(label, stem.lexeme)) AS term_ids
+    FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
+    WHERE (SELECT is_common FROM reading) GROUP BY label
+),
+common AS MATERIALIZED (
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
+    FROM together, LATERAL (
+        SELECT chunk_id, page_ref, weights FROM chunk_term
+        WHERE chunk_term.term_ids @> together.term_ids AND {of_kinds} LIMIT {common}) AS of_words
+    UNION
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) FROM (
+        SELECT chunk_id, page_ref, weights FROM chunk_term
+        WHERE (SELECT is_common FROM reading)
+          AND term_ids && (SELECT rare FROM question) AND {of_kinds} LIMIT {common}) AS of_word
+),
+ranked AS (
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
+    FROM chunk_term
+    WHERE (SELECT way = 'many' AND is_common IS NOT TRUE FROM reading)
+      AND term_ids && (SELECT rare FROM question) AND {of_kinds}
+    UNION ALL
+    SELECT * FROM common
+),
+picked AS MATERIALIZED (
+    SELECT chunk_id, page_ref, score
+    FROM (SELECT * FROM ranked ORDER BY score DESC OFFSET 0) AS chunk
+    WHERE {may_show} LIMIT {leg}
+),
+-- And over those that have the phrases.
+quoting AS MATERIALIZED (SELECT chunk_id, page_ref FROM phrased AS chunk WHERE {may_show}),
+worded AS MATERIALIZED (
+    SELECT chunk_id, page_ref, score FROM quoting, LATERAL (
+        SELECT -(weights <#> (SELECT weights FROM question)) AS score FROM chunk_term
+        WHERE chunk_term.chunk_id = quoting.chunk_id AND {of_kinds} OFFSET 0) AS of_chunk
+    ORDER BY score DESC LIMIT {leg}
+),
+lexical AS (
+    SELECT * FROM looked_up UNION ALL SELECT * FROM read UNION ALL SELECT * FROM picked
+    UNION ALL SELECT * FROM worded
+),
 candidate AS MATERIALIZED (
     SELECT chunk_id FROM permitted, LATERAL (
         SELECT chunk_id, bits FROM {bits} AS chunk_bits
-        WHERE chunk_bits.page_ref = permitted.page_ref
-          AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))
+        WHERE chunk_bits.page_ref = permitted.page_ref AND {of_kinds}
         OFFSET 0) AS of_page
-    WHERE (SELECT chunks FROM size) <= {scan_limit}
     ORDER BY bits <~> binary_quantize(%(vector)s::halfvec({dimension}))::bit({dimension})
     LIMIT {rerank}
 ),
 scanned AS MATERIALIZED (
-    SELECT chunk_id, page_ref, distance FROM candidate, LATERAL (
+    SELECT chunk_id, page_ref, distance
+    FROM (SELECT * FROM candidate UNION ALL SELECT chunk_id FROM quoting) AS near, LATERAL (
         SELECT page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
         FROM {vectors} AS chunk_vector
-        WHERE chunk_vector.chunk_id = candidate.chunk_id OFFSET 0) AS of_chunk
+        WHERE chunk_vector.chunk_id = near.chunk_id AND {of_kinds} OFFSET 0) AS of_chunk
     ORDER BY distance LIMIT {leg}
 ),
 walked AS MATERIALIZED (
     SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
-    FROM {vectors}
-    -- A filter on the walk through the graph, whose selectivity nobody guesses: a join would lose
-    -- the order of the walk, and where few seem to be left, the whole table would be sorted.
-    WHERE (SELECT chunks FROM size) > {scan_limit}
-      AND (CASE WHEN page_ref IN (SELECT page_ref FROM permitted)
-           THEN %(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]) END) IS TRUE
+    FROM {vectors} AS chunk
+    WHERE (SELECT way = 'many' FROM route) AND {of_kinds} AND {may_show}
     ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {walk}
 ),
 dense AS (
@@ -166,19 +242,14 @@ best AS (
         PARTITION BY page_ref ORDER BY chunk_score.score DESC, chunk_id) AS rank
     FROM shown JOIN chunk_score USING (page_ref)
 )
-SELECT shown.total, shown.page_ref, page.page_id, page.title, page.url, space.key AS space_key,
-       page.content_type, page.version, page.state, page.author, page.updated_at,
-       shown.score AS page_score, chunk.chunk_id, chunk.kind, chunk.heading_path, chunk.anchor,
-       chunk.url AS item_url, chunk.body, best.score,
-       (SELECT filename FROM shown_attachment AS attachment
-        WHERE attachment.page_ref = shown.page_ref
-          AND attachment_id = chunk.item_id AND chunk.kind = 'attachment') AS attachment
+SELECT shown.total, shown.page_ref, passage.page_id, passage.title, passage.url,
+       passage.space_key, passage.content_type, passage.version, passage.state, passage.author,
+       passage.updated_at, shown.score AS page_score, best.chunk_id, passage.kind,
+       passage.heading_path, passage.anchor, passage.item_url, passage.body, best.score,
+       passage.attachment
 FROM shown JOIN best USING (page_ref)
 CROSS JOIN LATERAL (
-    SELECT * FROM shown_page WHERE shown_page.page_ref = shown.page_ref OFFSET 0) AS page
-JOIN open_space AS space USING (space_id)
-CROSS JOIN LATERAL (
-    SELECT * FROM shown_chunk WHERE shown_chunk.chunk_id = best.chunk_id OFFSET 0) AS chunk
+    SELECT * FROM shown_passage WHERE shown_passage.chunk_id = best.chunk_id OFFSET 0) AS passage
 WHERE best.rank <= %(passages)s
 ORDER BY shown.score DESC, shown.page_ref, best.rank
 """
@@ -189,23 +260,34 @@ def search_statement(
     *,
     scan_limit: int = SCAN_LIMIT,
     reach: int = REACH,
+    rerank: int = RERANK,
     walk: int = WALK,
+    common: int = COMMON,
 ) -> sql.Composed:
     """The statement over the vectors of one model.
 
     Parameters: `query` (text prepared by `searchable`), `configurations` (of the languages that
-    the query may be in), `vector` (HalfVector), `dense_share`, `limit`, `offset`, `passages`, and
-    the filters `spaces` and `labels` (both in lower case), `content_types`, `kinds` (of chunks),
-    `author`, `ancestor`, `updated_after`, each NULL for no limit.
+    the query may be in), `phrases` and `phrase_words` (by `phrase_values`), `vector` (HalfVector),
+    `dense_share`, `limit`, `offset`, `passages`, and the filters `spaces` and `labels` (both in
+    lower case), `content_types`, `kinds` (of chunks), `author`, `ancestor`, `updated_after`, each
+    NULL for no limit.
     """
+    passes = sql.SQL(_PASSES)
     return sql.SQL(_STATEMENT).format(
+        question_terms=sql.SQL(QUESTION_TERMS),
+        phrased=sql.SQL(PHRASED),
+        passes=passes,
+        may_show=sql.SQL(_MAY_SHOW).format(passes=passes),
+        of_kinds=sql.SQL(_OF_KINDS),
+        asked_chunks=sql.SQL(_ASKED_CHUNKS),
         vectors=model.vectors,
         bits=model.bits,
         dimension=sql.Literal(model.dimension),
         scan_limit=sql.Literal(scan_limit),
         leg=sql.Literal(LEG),
-        rerank=sql.Literal(RERANK),
+        rerank=sql.Literal(rerank),
         walk=sql.Literal(walk),
         reach=sql.Literal(reach),
+        common=sql.Literal(common),
         max_terms=sql.Literal(MAX_TERMS),
     )

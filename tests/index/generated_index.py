@@ -1,45 +1,79 @@
-"""An index of any size, made of clustered random vectors and Zipf-distributed words.
+"""An index of any size, made of vectors of a given shape and of Zipf-distributed words.
 
 Rows are written by COPY past `Store`, which would take minutes. Every tenth page is archived,
-every eleventh tombstoned; page `n` has the labels `half` (n even) and `tenth` (n % 10 == 0). The
-last chunk of each page is of a comment.
+every eleventh tombstoned; page `n` has a label for each share of pages in LABELS that divides `n`.
+The last chunk of each page is of a comment. Two chunks of each page have a word that no other page
+has, as names of hosts and tickets are.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
-from psycopg import AsyncConnection, sql
-from psycopg.rows import TupleRow
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from index.database import Database
 from index.models import EmbeddingModel, active_model
 from index.records import ChunkKind
-from index.terms import bm25_weights
+from tests.index.generated_rows import (
+    Connection,
+    Numbers,
+    copy_packed,
+    halfvecs,
+    packed,
+    packed_terms,
+    without_indexes,
+)
 
 CHUNKS_OF_PAGE = 5
 WORDS_OF_CHUNK = 60
 VOCABULARY = 20_000
+BLOCK = 20_000  # chunks that are worked on at a time
+LABELS: Mapping[str, int] = {
+    **{"half": 2, "quarter": 4, "tenth": 10, "twentieth": 20},
+    **{"hundredth": 100, "thousandth": 1_000},
+}
+FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)  # each page is changed a minute after the one before
 
-Connection = AsyncConnection[TupleRow]
 Floats = NDArray[np.float32]
+# Makes unit vectors for chunks by their topics.
+Shape = Callable[[np.random.Generator, Numbers, int], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of each chunk, kept as numbers."""
+
+    numbers: NDArray[np.int32]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, chunk: int) -> list[str]:
+        numbers: list[int] = self.numbers[chunk].tolist()
+        return [self.names[number] for number in numbers]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return (self[chunk] for chunk in range(len(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedIndex:
-    """What was written: chunk `n` (from 0) has the id `n + 1` and is on page `n // 5 + 1`."""
+    """What was written: chunk `n` (from 0) has the id `n + 1` and is on page `n // 5 + 1`.
+
+    `topics` are those of the pages.
+    """
 
     model: EmbeddingModel
     vectors: Floats
-    words: Sequence[Sequence[str]]
-    centres: Floats
+    words: Words
+    topics: Numbers
 
     def question(self, seed: int, space: int | None = None) -> "Question":
         """Five words of one chunk, which may be of a given space, and a vector near its own."""
@@ -50,22 +84,23 @@ class GeneratedIndex:
         )
         chosen = random.choice(sorted(set(self.words[chunk])), 5, replace=False)
         noise = random.standard_normal((1, self.vectors.shape[1])).astype(np.float32) / 20
-        return Question(" ".join(chosen), _unit(self.vectors[chunk : chunk + 1] + noise)[0])
+        near = _unit(self.vectors[chunk : chunk + 1] + noise)[0]
+        return Question(" ".join(chosen), _as_kept(near))
 
     @property
-    def pages(self) -> NDArray[np.int64]:
+    def pages(self) -> Numbers:
         """The page of each chunk; its page_ref is one more."""
         return np.arange(len(self.vectors)) // CHUNKS_OF_PAGE
 
     @property
-    def spaces(self) -> NDArray[np.int64]:
+    def spaces(self) -> Numbers:
         """The number in the space key of each chunk."""
         return _space_of(self.pages)
 
     @property
     def is_comment(self) -> NDArray[np.bool_]:
         """Which chunks are of comments."""
-        return np.arange(len(self.vectors)) % CHUNKS_OF_PAGE == CHUNKS_OF_PAGE - 1
+        return _is_comment(np.arange(len(self.vectors)))
 
     @property
     def is_shown(self) -> NDArray[np.bool_]:
@@ -81,27 +116,51 @@ class Question:
     vector: Floats
 
 
+def clustered(random: np.random.Generator, topics: Numbers, dimension: int) -> Floats:
+    """Clusters as far from each other as the dimension allows."""
+    centres = random.standard_normal((int(topics.max()) + 1, dimension))
+    vectors = np.empty((len(topics), dimension), np.float32)
+    for block in blocks(len(topics)):
+        noise = random.standard_normal((len(topics[block]), dimension))
+        vectors[block] = _unit(centres[topics[block]] + 0.7 * noise)
+    return vectors
+
+
 async def generate_index(
-    database: Database, *, chunks: int, dimension: int, seed: int = 1, hnsw: bool = True
+    database: Database,
+    *,
+    chunks: int,
+    dimension: int,
+    seed: int = 1,
+    hnsw: bool = True,
+    shape: Shape = clustered,
+    memory: str = "512MB",
 ) -> GeneratedIndex:
-    """Fills an empty index; document frequencies are folded and statistics are fresh."""
+    """Fills an empty index; document frequencies are folded and statistics are fresh.
+
+    `memory` is what making an index may take.
+    """
     random = np.random.default_rng(seed)
-    centres = random.standard_normal((max(8, chunks // 400), dimension))
-    topics = np.repeat(random.integers(len(centres), size=chunks // CHUNKS_OF_PAGE), CHUNKS_OF_PAGE)
-    noise = random.standard_normal((len(topics), dimension))
-    vectors = _unit(centres[topics] + 0.7 * noise)
+    topics = random.integers(max(8, chunks // 400), size=chunks // CHUNKS_OF_PAGE)
     words = _words(random, topics)
+    vectors = shape(random, np.repeat(topics, CHUNKS_OF_PAGE), dimension)
+    for block in blocks(len(vectors)):
+        vectors[block] = _as_kept(vectors[block])
     async with database.pool.connection() as connection:
         model = await _model(connection, dimension)
-        await _copy_pages(connection, words)
-        await _copy_chunks(connection, words)
-        await _copy_terms(connection, words)
-        await _copy_vectors(connection, model, vectors)
+        index = GeneratedIndex(model, vectors, words, topics)
+        await connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", [memory])
+        async with without_indexes(
+            connection, *("page", "chunk", "chunk_term", "vocabulary"), model.bits.as_string()
+        ):
+            await _copy_pages(connection, words)
+            await _copy_chunks(connection, words)
+            await _copy_terms(connection, words)
+            await _copy_vectors(connection, index)
         if hnsw:
-            await connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
             await connection.execute("SELECT create_hnsw(%s::int)", [model.id])
     await _analyse(database, model)
-    return GeneratedIndex(model, vectors, words, _unit(centres))
+    return index
 
 
 def term_id(configuration: str, lexeme: str) -> int:
@@ -110,13 +169,27 @@ def term_id(configuration: str, lexeme: str) -> int:
     return int(digest[:8], 16) % 1_000_000_000 + 1
 
 
+def blocks(count: int) -> Iterable[slice]:
+    """Parts of what would take too much memory as a whole."""
+    return (slice(start, min(count, start + BLOCK)) for start in range(0, count, BLOCK))
+
+
 def _unit(rows: NDArray[np.float64] | Floats) -> Floats:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _space_of(pages: NDArray[np.int64]) -> NDArray[np.int64]:
+def _as_kept(vectors: Floats) -> Floats:
+    """In half precision, as the index keeps them: nothing that compares them need round."""
+    return vectors.astype(np.float16).astype(np.float32)
+
+
+def _space_of(pages: Numbers) -> Numbers:
     """From very small spaces to ones with a twentieth of all pages."""
     return (np.sqrt(pages * 7919 % 1600)).astype(np.int64)
+
+
+def _is_comment(chunks: Numbers) -> NDArray[np.bool_]:
+    return chunks % CHUNKS_OF_PAGE == CHUNKS_OF_PAGE - 1
 
 
 def _word(number: int) -> str:
@@ -129,11 +202,19 @@ def _word(number: int) -> str:
     return "q" + letters
 
 
-def _words(random: np.random.Generator, topics: NDArray[np.int64]) -> list[list[str]]:
-    names = [_word(number) for number in range(VOCABULARY)]
-    common = random.zipf(1.3, (len(topics), WORDS_OF_CHUNK)) % VOCABULARY
-    of_topic = (topics[:, None] * 31 + random.integers(20, size=(len(topics), 6))) % VOCABULARY
-    return [[names[number] for number in row] for row in np.hstack([common, of_topic]).tolist()]
+def _words(random: np.random.Generator, topics: Numbers) -> Words:
+    names = [_word(number) for number in range(VOCABULARY + len(topics))]
+    count = len(topics) * CHUNKS_OF_PAGE
+    numbers = np.empty((count, WORDS_OF_CHUNK + 6), np.int32)
+    of_chunks = np.repeat(topics, CHUNKS_OF_PAGE)
+    for block in blocks(count):
+        rows, common = numbers[block], random.zipf(1.3, (len(numbers[block]), WORDS_OF_CHUNK))
+        rows[:, :WORDS_OF_CHUNK] = common % VOCABULARY
+        of_topic = of_chunks[block, None] * 31 + random.integers(20, size=(len(rows), 6))
+        rows[:, WORDS_OF_CHUNK:] = of_topic % VOCABULARY
+    for chunk in (0, 2):
+        numbers[chunk::CHUNKS_OF_PAGE, -1] = VOCABULARY + np.arange(len(topics))
+    return Words(numbers, names)
 
 
 async def _model(connection: Connection, dimension: int) -> EmbeddingModel:
@@ -149,7 +230,7 @@ async def _model(connection: Connection, dimension: int) -> EmbeddingModel:
 
 async def _copy(
     connection: Connection,
-    statement: LiteralString | sql.Composed,
+    statement: LiteralString,
     types: Sequence[str],
     rows: Iterable[Sequence[object]],
 ) -> None:
@@ -159,7 +240,7 @@ async def _copy(
             await copy.write_row(row)
 
 
-async def _copy_pages(connection: Connection, words: Sequence[Sequence[str]]) -> None:
+async def _copy_pages(connection: Connection, words: Words) -> None:
     await connection.execute(
         "INSERT INTO site (url) VALUES ('https://example.com/wiki');"
         "INSERT INTO space (site_id, key, name, url)"
@@ -177,19 +258,17 @@ async def _copy_pages(connection: Connection, words: Sequence[Sequence[str]]) ->
             *("int4", "int4", "text", "text", "text", "text", "text", "int4", "text[]", "text[]"),
             *("text", "timestamptz", "text", "text", "jsonb", "jsonb", "int4", "int4", "int4"),
         ],
-        (
-            _page_row(page, space + 1, words[page * CHUNKS_OF_PAGE :][:CHUNKS_OF_PAGE])
-            for page, space in enumerate(spaces)
-        ),
+        (_page_row(page, space + 1, words) for page, space in enumerate(spaces)),
     )
 
 
-def _page_row(page: int, space: int, chunks: Sequence[Sequence[str]]) -> tuple[object, ...]:
+def _page_row(page: int, space: int, words: Words) -> tuple[object, ...]:
+    first = page * CHUNKS_OF_PAGE
+    chunks = [words[chunk] for chunk in range(first, first + CHUNKS_OF_PAGE)]
     state = "archived" if page % 10 == 9 else "tombstoned" if page % 11 == 10 else "live"
     title, url = " ".join(chunks[0][:4]), f"https://example.com/{page}"
-    labels = [*["half"][page % 2 :], *["tenth"][bool(page % 10) :]]
-    author = f"Author {page % 50}"
-    updated_at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=page)
+    labels = [label for label, share in LABELS.items() if page % share == 0]
+    author, updated_at = f"Author {page % 50}", FIRST_DAY + timedelta(minutes=page)
     empty = Jsonb([])
     return (
         *(1, space, str(page), "page", state, title, url, 1, [str(page // 100)], labels, author),
@@ -202,7 +281,7 @@ def _markdown(chunks: Sequence[Sequence[str]]) -> str:
     return "\n\n".join(" ".join([*words, *words]) for words in chunks)
 
 
-async def _copy_chunks(connection: Connection, words: Sequence[Sequence[str]]) -> None:
+async def _copy_chunks(connection: Connection, words: Words) -> None:
     await _copy(
         connection,
         "COPY chunk (page_ref, position, kind, heading_path, anchor, body, text_hash)"
@@ -225,22 +304,29 @@ def _kind(chunk: int) -> str:
     return ChunkKind.COMMENT.value if is_last else ChunkKind.BODY.value
 
 
-async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) -> None:
-    numbers = {word: term_id("simple", word) for word in {word for row in words for word in row}}
-    chunk_counts: Counter[int] = Counter()
+def _keys(chunks: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
+    """Columns of chunk id, page reference and kind."""
+    kinds = np.where(_is_comment(chunks), b"c", b"b")
+    return (chunks + 1).astype(">i8"), (chunks // CHUNKS_OF_PAGE + 1).astype(">i8"), kinds
 
-    def row(chunk: int) -> tuple[object, ...]:
-        counts = Counter(numbers[word] for word in words[chunk])
-        chunk_counts.update([0, *counts])
-        page_ref, _ = _place(chunk)
-        place = (chunk + 1, page_ref, _kind(chunk)[0])
-        return *place, sorted(counts), bm25_weights(counts)
 
-    await _copy(
+async def _copy_terms(connection: Connection, words: Words) -> None:
+    numbers = np.array([term_id("simple", name) for name in words.names])
+    chunks, chunk_counts = np.arange(len(words)), {0: len(words)}
+
+    def rows(block: slice) -> bytes:
+        data, terms, counts = packed_terms(_keys(chunks[block]), numbers[words.numbers[block]])
+        for term, count in zip(terms.tolist(), counts.tolist(), strict=True):
+            chunk_counts[term] = chunk_counts.get(term, 0) + count
+        return data
+
+    await copy_packed(
         connection,
-        "COPY chunk_term (chunk_id, page_ref, kind, term_ids, weights) FROM STDIN (FORMAT BINARY)",
-        ["int8", "int8", "text", "int4[]", "sparsevec"],
-        map(row, range(len(words))),
+        sql.SQL(
+            "COPY chunk_term (chunk_id, page_ref, kind, term_ids, weights)"
+            " FROM STDIN (FORMAT BINARY)"
+        ),
+        map(rows, blocks(len(words))),
     )
     await _copy(
         connection,
@@ -248,19 +334,22 @@ async def _copy_terms(connection: Connection, words: Sequence[Sequence[str]]) ->
         ["int4", "int4"],
         chunk_counts.items(),
     )
-
-
-async def _copy_vectors(connection: Connection, model: EmbeddingModel, vectors: Floats) -> None:
     await _copy(
+        connection,
+        "COPY vocabulary (word, folded, configuration, term_id) FROM STDIN (FORMAT BINARY)",
+        ["text", "text", "text", "int4"],
+        ((name, name, "simple", term_id("simple", name)) for name in words.names),
+    )
+
+
+async def _copy_vectors(connection: Connection, index: GeneratedIndex) -> None:
+    model, vectors, chunks = index.model, index.vectors, np.arange(len(index.vectors))
+    await copy_packed(
         connection,
         sql.SQL("COPY {} (chunk_id, page_ref, kind, embedding) FROM STDIN (FORMAT BINARY)").format(
             model.vectors
         ),
-        ["int8", "int8", "text", "halfvec"],
-        (
-            (chunk + 1, _place(chunk)[0], _kind(chunk)[0], HalfVector(vector))
-            for chunk, vector in enumerate(vectors)
-        ),
+        (packed(*_keys(chunks[block]), halfvecs(vectors[block])) for block in blocks(len(vectors))),
     )
     await connection.execute(
         sql.SQL(
@@ -274,6 +363,10 @@ async def _analyse(database: Database, model: EmbeddingModel) -> None:
     """What autovacuum would do in time."""
     async with database.pool.connection() as connection:
         await connection.set_autocommit(True)
-        for table in (sql.SQL("page, chunk, chunk_term, term"), model.bits, model.vectors):
+        for table in (
+            sql.SQL("page, chunk, chunk_term, term, vocabulary"),
+            model.bits,
+            model.vectors,
+        ):
             await connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(table))
         await connection.set_autocommit(False)

@@ -515,10 +515,14 @@ async def test_the_reader_cannot_write(wiki: GuardedWiki) -> None:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             async with wiki.reader.pool.connection() as connection:
                 await connection.execute(statement)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            async with wiki.reader.pool.connection() as connection:
-                await connection.execute("SET TRANSACTION READ WRITE")
-                await connection.execute(statement)
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        async with wiki.reader.pool.connection() as connection:
+            await connection.execute("SET TRANSACTION READ WRITE")
+    async with wiki.reader.pool.connection() as connection:
+        rights = await connection.execute(
+            "SELECT has_table_privilege('api_key', 'DELETE'), has_table_privilege('term', 'INSERT')"
+        )
+        assert await rights.fetchone() == (False, False)
 
 
 async def test_what_is_open_is_asked_for_before_anything_is_read(

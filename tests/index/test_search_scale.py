@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from index.access import CRAWLER, read_as
 from index.database import Database
-from index.search_statement import LEG, REACH, search_statement
+from index.search_statement import COMMON, LEG, REACH, search_statement
 from index.settings import IndexSettings
 from tests.conftest import Postgres
 from tests.index.generated_index import (
@@ -38,7 +38,10 @@ DIMENSION = 64 if CHUNKS <= 50_000 else 384
 QUESTIONS = 12
 SCAN, WALK = 10**9, 0  # limits at which the vector leg scans bits always, or never
 FILTERS: Mapping[str, object] = dict.fromkeys(
-    ["spaces", "labels", "content_types", "kinds", "author", "ancestor", "updated_after"]
+    [
+        *("phrases", "phrase_words", "spaces", "labels", "content_types", "kinds", "author"),
+        *("ancestor", "updated_after"),
+    ]
 )
 EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) ")
 Shown = NDArray[np.bool_]
@@ -65,11 +68,16 @@ class Scale:
     async def _rows(
         self, before: sql.SQL, question: Question, values: Mapping[str, object]
     ) -> list[DictRow]:
-        given = {"scan_limit": SCAN, "reach": REACH, "dense_share": 0.5, **FILTERS, **values}
+        given = {
+            **{"scan_limit": SCAN, "reach": REACH, "common": COMMON, "dense_share": 0.5},
+            **FILTERS,
+            **values,
+        }
         statement = search_statement(
             self.index.model,
             scan_limit=int(str(given["scan_limit"])),
             reach=int(str(given["reach"])),
+            common=int(str(given["common"])),
             walk=LEG,  # for a longer one would be most of a small index
         )
         parameters = {
@@ -149,14 +157,17 @@ async def test_vectors_find_what_comparing_all_of_them_finds(
     assert np.mean(recalls) >= 0.95
 
 
+@pytest.mark.parametrize("scan_limit", [SCAN, WALK])
 @pytest.mark.parametrize("space", [None, 20, 39])
-async def test_words_find_what_scoring_every_chunk_finds(scale: Scale, space: int | None) -> None:
+async def test_words_find_what_scoring_every_chunk_finds(
+    scale: Scale, space: int | None, scan_limit: int
+) -> None:
     filters = {} if space is None else {"spaces": [f"s{space}"]}
     shown = scale.index.is_shown & ((scale.index.spaces == space) if filters else True)
 
     recalls = [
         recall(
-            await scale.pages(question, dense_share=0.0, **filters),
+            await scale.pages(question, dense_share=0.0, scan_limit=scan_limit, **filters),
             scale.best(scale.bm25(question), shown),
         )
         for question in scale.questions(space)
@@ -213,6 +224,48 @@ async def test_a_word_that_is_nowhere_does_not_hide_common_ones(scale: Scale) ->
     assert await scale.pages(question, dense_share=0.0, reach=100)
 
 
+async def test_of_words_that_are_everywhere_chunks_with_all_of_them_come_first(
+    scale: Scale,
+) -> None:
+    question = scale.common_words()
+    asked = set(question.words.split())
+    having_all = {
+        chunk // CHUNKS_OF_PAGE
+        for chunk, words in enumerate(scale.index.words)
+        if asked <= set(words) and scale.index.is_shown[chunk]
+    }
+
+    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=300)
+
+    assert len(having_all) >= len(found) == 10
+    assert having_all.issuperset(found)
+
+
+async def test_one_word_that_is_everywhere_finds_pages_that_have_it(scale: Scale) -> None:
+    word = scale.common_words().words.split()[0]
+    question = Question(word, scale.index.vectors[0])
+
+    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=100)
+
+    having = {
+        chunk // CHUNKS_OF_PAGE
+        for chunk, words in enumerate(scale.index.words)
+        if word in words and scale.index.is_shown[chunk]
+    }
+    assert len(found) == 10
+    assert having.issuperset(found)
+
+
+async def test_a_sample_of_the_pages_tells_in_which_way_chunks_are_found(scale: Scale) -> None:
+    of_half = int((scale.index.is_shown & (scale.index.pages % 2 == 0)).sum())
+
+    few = await scale.plan(scale.index.question(1), scan_limit=of_half * 2, labels=["half"])
+    many = await scale.plan(scale.index.question(1), scan_limit=of_half // 2, labels=["half"])
+
+    assert "chunk_vector_hnsw_1" not in few
+    assert "chunk_vector_hnsw_1" in many
+
+
 async def test_ties_and_order_survive_the_walk(scale: Scale) -> None:
     for question in scale.questions()[:5]:
         found = await scale.pages(question, dense_share=1.0, scan_limit=WALK)
@@ -246,7 +299,7 @@ async def test_the_graph_is_walked_with_the_filters_on_the_way(
     plan = await scale.plan(scale.index.question(1), scan_limit=WALK, **filters)
 
     assert "Index Scan using chunk_vector_hnsw_1" in plan
-    assert re.search(r"Order By: \(embedding <#>.*\n\s*Filter: .* IS TRUE", plan)
+    assert re.search(r"Order By: \(embedding <#>.*\n\s*Filter: .*COALESCE\(\(SubPlan", plan)
     assert "chunk_bits_page_1" not in plan
     assert_no_table_of_chunks_is_read_whole(plan)
 
@@ -271,7 +324,7 @@ async def test_few_chunks_are_read_page_by_page_where_words_are_too_common(scale
 async def test_without_filters_the_pages_come_from_an_index_alone(scale: Scale) -> None:
     plan = await scale.plan(scale.index.question(1))
 
-    assert "Index Only Scan using page_shown" in plan
+    assert "Index Only Scan using page_of_space" in plan
     assert not re.search(r"Seq Scan on page\b", plan)
 
 
