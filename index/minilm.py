@@ -12,13 +12,26 @@ from tokenizers import Tokenizer
 MAX_TOKENS = 256
 
 
+class Named(Protocol):
+    """An input of a network."""
+
+    @property
+    def name(self) -> str:
+        """What the network calls it."""
+        ...
+
+
 class Session(Protocol):
     """What is used of onnxruntime's InferenceSession, which ships without types."""
+
+    def get_inputs(self) -> Sequence[Named]:
+        """What the network takes."""
+        ...
 
     def run(
         self, output_names: list[str], inputs: dict[str, NDArray[np.int64]]
     ) -> list[NDArray[np.float32]]:
-        """The outputs of that name, in order."""
+        """The outputs of that name, in order; all of them when none is named."""
         ...
 
 

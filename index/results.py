@@ -56,20 +56,28 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A page that answers a search, with its best passages, best first."""
+    """A page that answers a search, with its best passages, best first.
+
+    `copies` are pages of nearly the same text that stand behind it, being archived or older.
+    """
 
     page: PageInfo
     score: float
     passages: tuple[Passage, ...]
+    copies: tuple[PageInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first. `total` counts all ranked pages; `notes` are sentences for the reader."""
+    """Hits, best first. `total` counts all ranked pages, copies too; `notes` are for the reader.
+
+    `following` is the offset of what comes next; None at the end.
+    """
 
     hits: tuple[Hit, ...]
     total: int
     notes: tuple[str, ...]
+    following: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     NOT_FOUND = "not_found"
     REFUSED = "refused"
     LIMITED = "limited"
+    BUSY = "busy"
     FAILED = "failed"
     CANCELLED = "cancelled"
 

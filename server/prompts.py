@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from index.records import ChunkKind
+from index.records import ChunkKind, State
 from index.results import Hit, Passage
 from server.llm import Message
 from server.texts import fenced, one_line
@@ -47,5 +47,6 @@ def _passage(number: int, hit: Hit, passage: Passage) -> str:
         ChunkKind.ATTACHMENT: f"attachment {one_line(passage.attachment or '')}, ",
     }[passage.kind]
     space = one_line(page.space_key)
-    heading = f"[{number}] {one_line(path)} ({place}space {space}, updated {updated})"
+    archived = ", archived" if page.state is State.ARCHIVED else ""
+    heading = f"[{number}] {one_line(path)} ({place}space {space}, updated {updated}{archived})"
     return f"{heading}\n{fenced(passage.body)}"

@@ -11,6 +11,7 @@ from server.results import (
     CommentThread,
     OutlineEntry,
     PageContent,
+    PageCopy,
     PageRef,
     SearchHit,
     SearchResults,
@@ -18,6 +19,7 @@ from server.results import (
 from server.texts import NOTICE, fenced, one_line, unforged
 
 HEADINGS = 40  # of the outline, in the text of a page that is shown in part
+OLD = 2  # years without a change after which a page says how long that is
 
 
 def search_text(results: SearchResults) -> str:
@@ -32,11 +34,23 @@ def search_text(results: SearchResults) -> str:
 
 def _hit(number: int, hit: SearchHit) -> str:
     facts = [*_kind(hit), f"space {one_line(hit.space_key)}", f"page_id {hit.page_id}"]
-    facts += [f"updated {_day(hit)}"]
+    facts += [_age(hit)]
     facts += [f"author {one_line(hit.author)}"] if hit.author else []
-    facts += ["archived"] if hit.archived else []
+    facts += _standing(hit)
     text = [fenced(hit.excerpt)] if hit.excerpt else []
-    return "\n".join([f"{number}. {_path(hit)} ({', '.join(facts)})", one_line(hit.url), *text])
+    return "\n".join(
+        [
+            f"{number}. {_path(hit)} ({', '.join(facts)})",
+            one_line(hit.url),
+            *_listed("Copies, older or archived", map(_copy, hit.copies)),
+            *text,
+        ]
+    )
+
+
+def _copy(copy: PageCopy) -> str:
+    facts = [f"space {copy.space_key}", f"page_id {copy.page_id}", f"updated {_day(copy)}"]
+    return f"{copy.title} ({', '.join([*facts, *_standing(copy)])})"
 
 
 def _path(item: SearchHit | AnswerCitation) -> str:
@@ -59,8 +73,19 @@ def _place(item: SearchHit | AnswerCitation) -> list[str]:
             return []
 
 
-def _day(item: SearchHit | PageContent | AnswerCitation) -> str:
+def _day(item: SearchHit | PageContent | AnswerCitation | PageCopy) -> str:
     return item.updated_at.date().isoformat()
+
+
+def _age(item: SearchHit | PageContent | AnswerCitation) -> str:
+    """When it was updated, and how long ago that is where it is years."""
+    if item.age_years < OLD:
+        return f"updated {_day(item)}"
+    return f"last updated {_day(item)}, {item.age_years} years ago"
+
+
+def _standing(item: SearchHit | AnswerCitation | PageCopy) -> list[str]:
+    return ["archived"] if item.archived else []
 
 
 def page_text(page: PageContent) -> str:
@@ -72,7 +97,7 @@ def page_text(page: PageContent) -> str:
         *_listed("Attachment", [page.attachment] if page.attachment else ()),
         f"{'' if page.content_type == 'page' else f'{page.content_type}, '}"
         f"space {one_line(page.space_key)}, page_id {page.page_id}, version {page.version}, "
-        f"updated {_day(page)}{f', author {one_line(page.author)}' if page.author else ''}"
+        f"{_age(page)}{f', author {one_line(page.author)}' if page.author else ''}"
         f"{', archived' if page.archived else ''}",
         *_listed("Labels", page.labels),
         *_listed("Under", (f"{ref.title}{_other_kind(ref)}" for ref in page.ancestors)),
@@ -148,7 +173,7 @@ def answer_text(answer: AnswerResult) -> str:
     }[answer.status]
     sources = [
         f"[{c.n}] {_path(c)} ({', '.join([*_place(c), f'page_id {c.page_id}'])}, "
-        f"updated {_day(c)})\n"
+        f"{', '.join([_age(c), *_standing(c)])})\n"
         f"{one_line(c.url)}\n{fenced(c.quote)}"
         for c in answer.citations
     ]
@@ -160,8 +185,8 @@ def answer_text(answer: AnswerResult) -> str:
 def answer_for_person(answer: AnswerResult) -> str:
     """The answer for a terminal: no tags, sources indented under their numbers."""
     sources = [
-        f"[{c.n}] {_path(c)} ({', '.join([*_place(c), c.space_key, _day(c)])})\n    {c.url}\n"
-        + "\n".join(f"    | {line}" for line in clean(c.quote).splitlines())
+        f"[{c.n}] {_path(c)} ({', '.join([*_place(c), c.space_key, _day(c), *_standing(c)])})\n"
+        f"    {c.url}\n" + "\n".join(f"    | {line}" for line in clean(c.quote).splitlines())
         for c in answer.citations
     ]
     head = clean(answer.answer) or "\n".join(answer.notes) or "The wiki does not answer this."

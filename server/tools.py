@@ -28,7 +28,13 @@ from server.rendering import answer_text, page_text, search_text
 from server.results import AnswerResult, PageContent, SearchResults
 from server.sections import section_bounds
 from server.texts import one_line
-from server.wire import answer_result, attachment_content, page_content, search_hit
+from server.wire import (
+    answer_result,
+    attachment_content,
+    copies_note,
+    page_content,
+    search_hit,
+)
 
 SEARCH, READ = "search_confluence", "get_page"
 SHOWN = 40  # attachments that an error names
@@ -97,12 +103,16 @@ async def search_confluence(
         search = fingerprint(call.asker, query, filters)
         offset = offset_of(cursor or None, search)
         found = await deps.searcher.search(call.asker, query, filters, limit=limit, offset=offset)
-        call.gives(hit.page.page_id for hit in found.hits)
-        following = offset + len(found.hits)
+        call.gives(page.page_id for hit in found.hits for page in (hit.page, *hit.copies))
         results = SearchResults(
             results=[search_hit(hit, query) for hit in found.hits],
-            next_cursor=cursor_at(following, search) if 0 < following < found.total else None,
-            notes=[*_ignored(ctx, search_confluence), *found.notes, *call.notes],
+            next_cursor=cursor_at(found.following, search) if found.following else None,
+            notes=[
+                *_ignored(ctx, search_confluence),
+                *found.notes,
+                *copies_note(found.hits),
+                *call.notes,
+            ],
         )
     return _result(search_text(results), results)
 

@@ -1,7 +1,10 @@
-"""From what the index gives to what goes over the wire. Pure."""
+"""From what the index gives to what goes over the wire."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from index.records import Attachment, State
-from index.results import Hit, PageLink, StoredPage
+from index.results import Hit, PageInfo, PageLink, StoredPage
 from server.comments import Talk, fitting, threads
 from server.proving import Answer, Citation
 from server.results import (
@@ -10,6 +13,7 @@ from server.results import (
     AttachmentRef,
     OutlineEntry,
     PageContent,
+    PageCopy,
     PageRef,
     SearchHit,
     Unread,
@@ -19,6 +23,7 @@ from server.texts import estimated_tokens, excerpt, slice_markdown
 EXCERPT = 600  # characters
 # A page with very much of these still makes a result that clients do not cut.
 OUTLINE, CHILDREN, UNREADABLE, ATTACHMENTS = 120, 50, 30, 30
+COPIES = 5
 
 
 def search_hit(hit: Hit, query: str) -> SearchHit:
@@ -39,7 +44,36 @@ def search_hit(hit: Hit, query: str) -> SearchHit:
         updated_at=page.updated_at,
         author=page.author,
         archived=page.state is State.ARCHIVED,
+        age_years=_age_years(page),
+        copies=[_copy(other) for other in hit.copies[:COPIES]],
     )
+
+
+def copies_note(hits: Sequence[Hit]) -> list[str]:
+    """Says so where not all copies of a page are listed."""
+    left = [hit for hit in hits if len(hit.copies) > COPIES]
+    return [
+        f"{COPIES} of {len(hit.copies)} copies of page {hit.page.page_id} are listed."
+        for hit in left
+    ]
+
+
+def _copy(page: PageInfo) -> PageCopy:
+    return PageCopy(
+        page_id=page.page_id,
+        title=page.title,
+        url=page.url,
+        space_key=page.space_key,
+        updated_at=page.updated_at,
+        archived=page.state is State.ARCHIVED,
+    )
+
+
+def _age_years(page: PageInfo) -> int:
+    """Whole years since the page was changed."""
+    then, now = page.updated_at.astimezone(UTC), datetime.now(UTC)
+    has_had_its_day = (now.month, now.day) >= (then.month, then.day)
+    return max(0, now.year - then.year - (not has_had_its_day))
 
 
 def page_content(
@@ -103,6 +137,7 @@ def _part(
         created_at=page.created_at,
         author=info.author,
         archived=info.state is State.ARCHIVED,
+        age_years=_age_years(info),
         labels=list(page.labels),
         ancestors=[_ref(link) for link in page.ancestors],
         markdown=markdown,
@@ -201,6 +236,8 @@ def _citation(citation: Citation) -> AnswerCitation:
         quote=citation.quote,
         version=page.version,
         updated_at=page.updated_at,
+        archived=page.state is State.ARCHIVED,
+        age_years=_age_years(page),
     )
 
 

@@ -14,7 +14,7 @@ from index.database import Database
 from index.embeddings import Vector
 from index.records import Chunk, ChunkKind, ContentType, State
 from index.results import Filters, Hit
-from index.search import DENSE_SHARE, FOREIGN_SHARE, Searcher
+from index.search import ACROSS_SHARE, DENSE_SHARE, FOREIGN_SHARE, NOT_WORD_FOR_WORD, Searcher
 from index.store import forget_site
 from tests.index.plain_search import (
     PlainChunk,
@@ -203,6 +203,47 @@ async def test_vectors_count_for_less_where_the_model_does_not_understand(
 
     assert asked.hits[0].score == pytest.approx(share)
     assert mixed.hits[0].score == pytest.approx(DENSE_SHARE)
+
+
+async def test_vectors_count_for_more_where_no_page_is_in_the_language_of_the_question(
+    database: Database,
+) -> None:
+    wiki = await SmallWiki.open(database, GivenVectors())
+    await wiki.put(page("1", "Urlaub", language="de"), "Der Urlaub wird im Portal beantragt.")
+    await wiki.put(page("2", "Kantine", language="de"), "Heute gibt es wie immer Suppe.")
+
+    whole = await wiki.searcher.search(CRAWLER, "Where should I apply for my next vacation?")
+    words = await wiki.searcher.search(CRAWLER, "vacation approval")
+
+    assert whole.hits[0].score == pytest.approx(ACROSS_SHARE)
+    assert words.hits[0].score == pytest.approx(DENSE_SHARE)
+
+
+async def test_a_quoted_phrase_is_found_word_for_word_under_the_filters(wiki: SmallWiki) -> None:
+    exact, apart = "The connection pool is exhausted.", "A pool exhausted its connection."
+    await wiki.put(page("1"), exact, "Another part.")
+    await wiki.put(page("2"), apart)
+    await wiki.put(page("3", space_key="HR"), f"Once more: {exact}")
+    await wiki.store.settle()
+    question = '"connection pool" exhausted'
+
+    anywhere = await wiki.searcher.search(CRAWLER, question, passages=3)
+    in_space = await wiki.searcher.search(CRAWLER, question, Filters(spaces=("HR",)))
+
+    assert {hit.page.page_id for hit in anywhere.hits} == {"1", "3"}
+    assert all(exact in passage.body for hit in anywhere.hits for passage in hit.passages)
+    assert [hit.page.page_id for hit in in_space.hits] == ["3"]
+    assert (anywhere.notes, anywhere.total) == ((), 2)
+
+
+async def test_without_its_phrase_a_question_is_answered_by_its_words(wiki: SmallWiki) -> None:
+    await wiki.put(page("1"), "A pool exhausted its connection.")
+    await wiki.store.settle()
+
+    found = await wiki.searcher.search(CRAWLER, '"connection pool" exhausted')
+
+    assert [hit.page.page_id for hit in found.hits] == ["1"]
+    assert found.notes == (NOT_WORD_FOR_WORD,)
 
 
 async def everything(wiki: SmallWiki, filters: Filters) -> set[str]:

@@ -61,6 +61,7 @@ class Article:
     version: int = 1
     remarks: tuple[Remark, ...] = ()
     files: tuple[File, ...] = ()
+    state: State = State.LIVE
 
     @property
     def url(self) -> str:
@@ -205,7 +206,7 @@ def _summary(article: Article, position: int) -> PageSummary:
         title=article.title,
         url=article.url,
         version=article.version,
-        state=State.LIVE,
+        state=article.state,
         parent_id=article.parent,
         position=position,
         labels=article.labels,
