@@ -1,13 +1,33 @@
-"""Chunks cut in other ways than the product cuts them, to see what each way is worth."""
+"""What other ways to cut pages into chunks are worth: quality of search on a collection.
 
+    uv run python -m benchmarks.chunk_variants FOLDER [--model local-multilingual]
+        [--chunk-tokens 128] [--overlap 0.15] [--no-prefix] [--tables whole] [--json FILE]
+
+Fills an index in a temporary home, as `confluence-mcp eval FOLDER` does, whose `--against` compares
+a run with the product's own way to cut.
+"""
+
+import argparse
+import asyncio
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
+from evals.collection import Collection, read_collection
+from evals.fill import fill
+from evals.retrieval import evaluate, open_asked
+from evals.run import Run
+from evals.tables import table
+from index.database import Database
+from index.embedder_choice import open_embedder
 from index.records import Chunk
+from index.settings import IndexSettings
 from ingest.body.blocks import Block
 from ingest.chunking import split
 from ingest.convert_page import CHUNK_TOKENS
+from ingest.progress import shown_progress
 
 # Stands for a table that is not to be cut; no page holds this character of private use.
 _MARK = "\ue000"
@@ -31,9 +51,11 @@ class Cutting:
     has_prefix: bool = True
     has_whole_tables: bool = False
 
-    def title_of(self, title: str) -> str:
-        """What stands before each passage of a page."""
-        return title if self.has_prefix else ""
+    def titled(self, collection: Collection) -> Collection:
+        """The collection with what stands before each passage of a text for its title."""
+        if self.has_prefix:
+            return collection
+        return replace(collection, texts=[replace(text, title="") for text in collection.texts])
 
     def chunks(self, title: str, blocks: Sequence[Block], count: Count) -> list[Chunk]:
         """The chunks of a page."""
@@ -42,7 +64,7 @@ class Cutting:
         if self.has_whole_tables:
             blocks, tables = _without_tables(blocks)
         counted = _counting(count, tables, int(room * _TABLE_SHARE))
-        cut = split(self.title_of(title), blocks, limit=room, count_tokens=counted)
+        cut = split(title, blocks, limit=room, count_tokens=counted)
         chunks = [replace(chunk, body=_with_tables(chunk.body, tables)) for chunk in cut]
         if self.overlap:
             chunks = _overlapping(chunks, int(self.tokens * self.overlap), count)
@@ -65,8 +87,8 @@ def _without_tables(blocks: Sequence[Block]) -> tuple[list[Block], dict[str, str
 
 
 def _with_tables(text: str, tables: Mapping[str, str]) -> str:
-    for mark, table in tables.items():
-        text = text.replace(mark, table)
+    for mark, whole in tables.items():
+        text = text.replace(mark, whole)
     return text
 
 
@@ -103,3 +125,62 @@ def _last_words(text: str, tokens: int, count: Count) -> str:
         used += more
         start -= 1
     return " ".join(words[start:])
+
+
+def main() -> None:
+    """Prints a line for each leg."""
+    arguments = _arguments()
+    cutting = Cutting(
+        arguments.chunk_tokens,
+        arguments.overlap,
+        has_prefix=arguments.has_prefix,
+        has_whole_tables=arguments.tables == "whole",
+    )
+    collection = cutting.titled(read_collection(arguments.collection))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        settings = IndexSettings.load()
+        settings.postgres_url = None
+        settings.confluence_mcp_home = Path(home)
+        settings.embedding_model = arguments.model
+        run = asyncio.run(_run(settings, collection, cutting))
+    print(cutting)
+    print(table(run))
+    if arguments.json is not None:
+        arguments.json.write_text(run.model_dump_json(), encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Quality of search with chunks cut otherwise.")
+    parser.add_argument("collection", type=Path, metavar="FOLDER")
+    parser.add_argument("--model", default="local")
+    parser.add_argument("--chunk-tokens", type=int, default=CHUNK_TOKENS)
+    parser.add_argument("--overlap", type=float, default=0.0, help="a share, such as 0.15")
+    parser.add_argument("--no-prefix", dest="has_prefix", action="store_false")
+    parser.add_argument("--tables", choices=("rows", "whole"), default="rows")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the run is written")
+    return parser.parse_args()
+
+
+async def _run(settings: IndexSettings, collection: Collection, cutting: Cutting) -> Run:
+    embedder = await open_embedder(settings)
+
+    def chunks(title: str, blocks: Sequence[Block]) -> Sequence[Chunk]:
+        return cutting.chunks(title, blocks, embedder.count_tokens)
+
+    async with Database.open(settings, application_name="benchmark") as database:
+        try:
+            with shown_progress() as progress:
+                await fill(database, embedder, collection, progress, chunks)
+        finally:
+            await embedder.close()
+        async with open_asked(settings, database) as asked:
+            return await evaluate(
+                asked,
+                collection.name,
+                collection.questions,
+                settings={name: str(value) for name, value in asdict(cutting).items()},
+            )
+
+
+if __name__ == "__main__":
+    main()

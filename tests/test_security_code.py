@@ -9,7 +9,7 @@ import pytest
 
 from tests.command import ROOT
 
-ROOMS = ("index", "ingest", "server")
+ROOMS = ("index", "ingest", "server", "evals")
 MODULES = sorted(
     path.relative_to(ROOT)
     for path in (

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.questions import sample_questions
 from ingest.settings import SAMPLE_SITE
 from ingest.sources.export import ExportSource
 from ingest.sources.source import SourceComment
-from tests.evals.measure import item_questions
 from tests.ingest.exports import downloaded, listed, swept
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +70,7 @@ async def test_questions_on_comments_and_attachments_name_existing_ones() -> Non
         pages = await comments_by_page(source)
         attachments = [item for item in (await listed(source)).values() if item.filename]
 
-    places = {place for question in item_questions() for place in question.links}
+    places = {place for question in sample_questions() for place in question.links}
     urls = {
         (page_id, comment.url)
         for page_id, comments in pages.items()
