@@ -89,6 +89,7 @@ class EndpointEmbedder:
         self._passage_client = for_passages.client(api_key, base_url)
         self._query_client = for_queries.client(api_key, base_url)
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._requests = 0
 
     @property
     def model(self) -> str:
@@ -104,6 +105,11 @@ class EndpointEmbedder:
     def languages(self) -> frozenset[str] | None:
         """English alone for models known to be so; None otherwise."""
         return self._known.languages
+
+    @property
+    def requests(self) -> int:
+        """How many were answered so far, with those before them that had to be repeated."""
+        return self._requests
 
     async def dimension(self) -> int:
         """The recorded size, or that of the first vector; asks the endpoint when there is none."""
@@ -159,6 +165,7 @@ class EndpointEmbedder:
             response = await client.embeddings.with_raw_response.create(
                 model=self._model, input=texts, encoding_format="float"
             )
+            self._requests += 1 + response.retries_taken
             answer = _EmbeddingsJson.model_validate_json(response.content)
             rows = _rows(answer, len(texts))
         except openai.APIError as error:

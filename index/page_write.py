@@ -13,7 +13,7 @@ from index.chunk_write import STORED_CHUNKS, ChunkWrite, StoredChunk, compare, c
 from index.embeddings import Vector
 from index.errors import NotFound
 from index.language import clean
-from index.models import EmbeddingModel
+from index.models import IS_ACTIVE, SHARE_MODEL, EmbeddingModel, ModelSwitched
 from index.records import Attachment, Chunk, ChunkKind, Comment, Heading, Page, Unreadable
 
 # Places of pages and who may read them are brought in line all at once: what is written meanwhile
@@ -179,11 +179,19 @@ class PageWrite:
         *,
         is_whole: bool = True,
     ) -> None:
-        """Stores the parts given, and of their chunks only those whose text is new."""
+        """Stores the parts given, and of their chunks only those whose text is new.
+
+        Raises ModelSwitched when the model is not that of the index any more.
+        """
         key = {"site_id": self._site_id, "page_id": update.page_id}
+        # Before any row is locked: whoever changes the model waits for it, then locks chunks.
+        await self._connection.execute(SHARE_MODEL)
+        is_active = await self._connection.execute(IS_ACTIVE, {"model": self._model.id})
         asked = await self._take(update, recipe)
         all_chunks = self._connection.cursor(row_factory=class_row(StoredChunk))
         await all_chunks.execute(STORED_CHUNKS, key)
+        if await is_active.fetchone() != (True,):
+            raise ModelSwitched(ModelSwitched.__doc__)
         row = await asked.fetchone()
         if row is None:
             raise NotFound(f"No page {update.page_id} in the index: write it with its body first.")

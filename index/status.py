@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypedDict
@@ -12,6 +12,9 @@ from psycopg.rows import class_row
 from index.database import Database
 from index.models import active_model
 from index.queue_status import QueueStatus, read_queue
+from index.reindex_status import Change, read_change
+from index.runs import INGEST, is_held
+from index.upkeep_sizes import PartSize, read_sizes, shown_bytes
 
 # Folders, whiteboards and the like have a place among the pages, but are none.
 SPACES = """
@@ -52,16 +55,6 @@ SELECT space.key AS space_key, page_id, title, error, attempts, failed_at, retry
 FROM page_failure JOIN space ON space.id = space_id ORDER BY failed_at DESC LIMIT 20
 """
 NOW = "SELECT now()"
-# Holding the lock of index/runs.py, in the two halves in which Postgres shows it.
-IS_RUNNING = """
-SELECT EXISTS (
-    SELECT FROM pg_locks
-    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND classid::bigint << 32 | objid::bigint
-          = hashtextextended('confluence-mcp ingest', 0)
-)
-"""
 LAST_RUNS = """
 SELECT site.url AS site_url, started_at, finished_at, succeeded, report
 FROM sync_run JOIN site ON site.id = site_id ORDER BY sync_run.id DESC LIMIT 5
@@ -135,7 +128,8 @@ class Run:
 class Status:
     """The whole picture at a time; `runs` newest first.
 
-    `model` is None before the first ingest, `queue` where no worker ever ran.
+    `model` is None before the first ingest, `queue` where no worker ever ran, `change` unless
+    another model is being built. `sizes` are by what tables and indexes are for.
     """
 
     read_at: datetime
@@ -146,6 +140,8 @@ class Status:
     failures: list[Failure]
     runs: list[Run]
     queue: QueueStatus | None = None
+    sizes: dict[str, PartSize] = field(default_factory=dict[str, PartSize])
+    change: Change | None = None
 
     def to_json(self) -> dict[str, object]:
         """The same as plain JSON; times are in ISO 8601."""
@@ -156,11 +152,28 @@ class Status:
         if self.model is None:
             return "The index is empty: run `confluence-mcp ingest` to fill it."
         blocks = [[f"Embedding model: {self.model} ({self.dimension} numbers)"]]
+        if self.change:
+            blocks[0].append(self.change.summary())
         for site_url, spaces in groupby(self.spaces, key=lambda space: space.site_url):
             rows = [HEAD, *(self._cells(space) for space in spaces)]
             blocks.append([site_url, *_table(rows)])
-        blocks.append(self._news())
+        blocks += [self._sizes(), self._news()]
         return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+    def _sizes(self) -> list[str]:
+        if not self.sizes:
+            return []
+        rows = [
+            (
+                name,
+                shown_bytes(part.table_bytes),
+                shown_bytes(part.index_bytes),
+                f"{part.dead_rows:,}",
+                f"{part.dead_rows / max(part.live_rows + part.dead_rows, 1):.0%}",
+            )
+            for name, part in self.sizes.items()
+        ]
+        return _table([("Part", "Tables", "Indexes", "Dead rows", "Share"), *rows])
 
     def _news(self) -> list[str]:
         failures = [
@@ -230,7 +243,9 @@ async def read_status(database: Database) -> Status:
     async with database.pool.connection() as connection:
         model = await active_model(connection)
         now = await (await connection.execute(NOW)).fetchone()
-        running = await (await connection.execute(IS_RUNNING)).fetchone()
+        is_running = await is_held(connection, INGEST)
+        change = await read_change(connection)
+        sizes = (await read_sizes(connection)).by_purpose()
         async with connection.cursor(row_factory=class_row(SpaceStatus)) as cursor:
             spaces = await (await cursor.execute(SPACES)).fetchall()
         async with connection.cursor(row_factory=class_row(Failure)) as cursor:
@@ -243,9 +258,11 @@ async def read_status(database: Database) -> Status:
         read_at=now[0],
         model=model.name if model else None,
         dimension=model.dimension if model else None,
-        is_running=running == (True,),
+        is_running=is_running,
         spaces=spaces,
         failures=failures,
         runs=runs,
         queue=queue,
+        sizes=sizes,
+        change=change,
     )

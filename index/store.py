@@ -9,14 +9,14 @@ from psycopg.rows import TupleRow
 
 from index.database import Database
 from index.embeddings import Vector
-from index.models import EmbeddingModel
+from index.models import IS_ACTIVE, SHARE_MODEL, EmbeddingModel
 from index.nodes import Node, correct, stamp_comments
 from index.page_write import PageUpdate, PageWrite
 from index.records import Space
+from index.upkeep_graph import HNSW_FROM, build_graph
 
 Connection = AsyncConnection[TupleRow]
 
-HNSW_FROM = 50_000
 PURGED_AT_ONCE = 200  # pages
 
 
@@ -47,6 +47,7 @@ FORGET_SITE = "DELETE FROM site WHERE %(url)s::text IS NULL OR url = %(url)s"
 async def forget_site(database: Database, site_url: str | None) -> None:
     """Takes one site, or with None every site, out of the index, in one transaction."""
     async with database.pool.connection() as connection, connection.transaction():
+        await connection.execute(SHARE_MODEL)
         await connection.execute(FORGET_TERMS_OF_SITE, {"url": site_url})
         await connection.execute(FORGET_SITE, {"url": site_url})
         await fold_term_changes(connection)
@@ -135,9 +136,6 @@ SET error = excluded.error, title = excluded.title, space_id = excluded.space_id
         interval '1 day', interval '5 minutes' * 2 ^ least(page_failure.attempts, 9))
 """
 CHUNK_TOTAL = "SELECT coalesce(sum(chunk_count), 0)::bigint FROM page"
-CREATE_HNSW = (
-    "SELECT create_hnsw(%(model)s) FROM embedding_model WHERE id = %(model)s AND NOT has_hnsw"
-)
 
 
 class Store:
@@ -188,11 +186,12 @@ class Store:
         """Brings a page up to date. Chunks whose text is stored already keep words and vectors.
 
         `vectors` are by text hash and must hold every text that `stored_hashes` did not name;
-        PageChangedMeanwhile when they no longer do. Without a page the update goes to the space
-        where the page is; NotFound when it is in none. A recorded failure of the page is forgotten,
-        unless the update is not `is_whole` because a part of it failed again. With it goes on
-        record how the page was `seen` when it was fetched (it `was_under` that parent when it was
-        listed), and which comments were taken in.
+        PageChangedMeanwhile when they no longer do, ModelSwitched when the index has another model
+        by now. Without a page the update goes to the space where the page is; NotFound when it is
+        in none. A recorded failure of the page is forgotten, unless the update is not `is_whole`
+        because a part of it failed again. With it goes on record how the page was `seen` when it
+        was fetched (it `was_under` that parent when it was listed), and which comments were taken
+        in.
         """
         async with (
             self._database.pool.connection() as connection,
@@ -234,6 +233,7 @@ class Store:
     async def _purge_some(self, before: datetime, limit: int) -> int:
         values = {"site_id": self.site_id, "before": before, "limit": limit}
         async with self._database.pool.connection() as connection:
+            await connection.execute(SHARE_MODEL)
             rows = await (await connection.execute(HIDDEN_BEFORE, values)).fetchall()
             # Once their rows are locked, no writer changes their chunks.
             page_refs = {"page_refs": [page_ref for (page_ref,) in rows]}
@@ -268,8 +268,10 @@ class Store:
         async with self._database.pool.connection() as connection:
             await fold_term_changes(connection)
             row = await (await connection.execute(CHUNK_TOTAL)).fetchone()
-            if row and row[0] >= HNSW_FROM:
-                await connection.execute(CREATE_HNSW, {"model": self._model.id})
+            values = {"model": self._model.id}
+            is_active = await (await connection.execute(IS_ACTIVE, values)).fetchone()
+        if row and row[0] >= HNSW_FROM and is_active == (True,):
+            await build_graph(self._database, self._model)
 
     def _of(self, page_id: str) -> dict[str, object]:
         return {"site_id": self.site_id, "page_id": page_id}

@@ -100,10 +100,16 @@ class Shared:
         self.error = error
         self.stop()
 
+    async def is_overtaken(self) -> bool:
+        """Whether the index has another model by now than these jobs."""
+        async with self.database.pool.connection() as connection:
+            model = await active_model(connection)
+        return model is not None and model.name != self.embedder.model
+
     async def target(self) -> Target | None:
         """The index of the site as the last look left it; None before the first.
 
-        Raises ModelMismatchError when an ingest has filled it with another model meanwhile.
+        Raises ModelMismatchError when the index has another model by now.
         """
         async with self.database.pool.connection() as connection:
             model = await active_model(connection)

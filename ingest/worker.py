@@ -11,7 +11,7 @@ from procrastinate.worker import Worker
 
 from index.database import Database
 from index.embeddings import Embedder
-from index.errors import ConfluenceMcpError, DatabaseError
+from index.errors import ConfluenceMcpError, DatabaseError, ModelMismatchError
 from index.hints import waiting
 from index.models import active_model, require_model
 from index.queue import QUEUE, Queue, QueueError
@@ -41,27 +41,38 @@ LEASE_S = 15.0
 async def work(settings: IngestSettings, ticks: Ticks, *, concurrency: int) -> NoReturn:
     """Does jobs until cancelled, `concurrency` at a time; those in hand end or are given back.
 
-    Raises ConfigurationError, DatabaseError or ModelMismatchError when it cannot.
+    When the index gets another model, it goes on with that one. Raises ConfigurationError,
+    DatabaseError or ModelMismatchError when it cannot.
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("procrastinate.worker").addFilter(_is_news)
-    async with open_shared(settings, concurrency) as shared:
-        jobs = Jobs(shared)
-        jobs.register(shared.queue.app)
-        side = [
-            asyncio.create_task(_again_and_again(one))
-            for one in (
-                lambda: _tick(shared.queue, ticks),
-                lambda: _take_hints(shared),
-                lambda: _look_for_orphans(shared.queue, jobs),
-            )
-        ]
-        try:
-            await _do_jobs(shared, concurrency)
-        finally:
-            for task in side:
-                task.cancel()
-            await asyncio.gather(*side, return_exceptions=True)
+    while True:
+        async with open_shared(settings, concurrency) as shared:
+            try:
+                await _work(shared, ticks, concurrency)
+            except ModelMismatchError as error:
+                if not await shared.is_overtaken():
+                    raise
+                logger.warning("begins anew: %s", error)
+
+
+async def _work(shared: Shared, ticks: Ticks, concurrency: int) -> NoReturn:
+    jobs = Jobs(shared)
+    jobs.register(shared.queue.app)
+    side = [
+        asyncio.create_task(_again_and_again(one))
+        for one in (
+            lambda: _tick(shared.queue, ticks),
+            lambda: _take_hints(shared),
+            lambda: _look_for_orphans(shared.queue, jobs),
+        )
+    ]
+    try:
+        await _do_jobs(shared, concurrency)
+    finally:
+        for task in side:
+            task.cancel()
+        await asyncio.gather(*side, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.embedder_choice import open_embedder
+from index.embedder_choice import chosen_model, embedder_of, open_embedder
 from index.embedding_endpoint import EndpointEmbedder
 from index.embedding_local import LOCAL_MODEL, LocalEmbedder
 from index.embedding_multilingual import MULTILINGUAL_MODEL, MultilingualEmbedder
@@ -45,13 +45,26 @@ def settings(**values: str) -> IndexSettings:
         ({"embedding_model": "bge-m3", "openai_base_url": OLLAMA}, LOCAL_MODEL, "bge-m3"),
     ],
 )
-async def test_the_set_model_wins_then_the_recorded_one_then_the_default(
+async def test_to_fill_an_index_the_set_model_wins_then_the_recorded_one_then_the_default(
     values: dict[str, str], recorded: str | None, expected: str
 ) -> None:
-    embedder = await open_embedder(settings(**values), recorded)
+    assert chosen_model(settings(**values), recorded) == expected
 
-    await embedder.close()
-    assert embedder.model == expected
+
+async def test_questions_are_embedded_by_the_recorded_model_whatever_is_set(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    same = await open_embedder(settings(embedding_model="local"), LOCAL_MODEL)
+    told = list(caplog.messages)
+    other = await open_embedder(settings(embedding_model="bge-m3"), LOCAL_MODEL)
+
+    await same.close()
+    await other.close()
+    assert (same.model, other.model) == (LOCAL_MODEL, LOCAL_MODEL)
+    assert told == []
+    (warning,) = caplog.messages
+    assert "EMBEDDING_MODEL is bge-m3" in warning
+    assert "confluence-mcp reindex --embedding-model bge-m3" in warning
 
 
 async def test_each_kind_of_model_has_its_embedder() -> None:
@@ -68,7 +81,7 @@ async def test_each_kind_of_model_has_its_embedder() -> None:
 
 
 async def test_a_model_that_is_set_without_key_or_address_names_the_variables() -> None:
-    with pytest.raises(ConfigurationError, match="bge-m3 is set") as raised:
+    with pytest.raises(ConfigurationError, match="bge-m3 is asked at an endpoint") as raised:
         await open_embedder(settings(embedding_model="bge-m3"))
 
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "EMBEDDING_MODEL=local"):
@@ -76,7 +89,7 @@ async def test_a_model_that_is_set_without_key_or_address_names_the_variables() 
 
 
 async def test_an_index_filled_by_an_endpoint_says_so_when_the_key_is_gone() -> None:
-    with pytest.raises(ConfigurationError, match="text-embedding-3-small filled the index"):
+    with pytest.raises(ConfigurationError, match=r"text-embedding-3-small .* reindex"):
         await open_embedder(settings(), "text-embedding-3-small")
 
 
@@ -100,7 +113,7 @@ async def test_the_recorded_dimension_holds_for_the_recorded_model_only() -> Non
     with openai_endpoint() as endpoint:
         chosen = settings(embedding_model="bge-m3", openai_base_url=endpoint.url)
         same = await open_embedder(chosen, "bge-m3", 1024)
-        other = await open_embedder(chosen, LOCAL_MODEL, 384)
+        other = await embedder_of(chosen, "bge-m3")
 
         with pytest.raises(EmbeddingError, match="64 numbers where 1024"):
             await same.embed_query("How do I connect?")
