@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands.add_parser("serve", help="serve MCP over stdio or HTTP"))
     _add_search(commands.add_parser("search", help="search the index"))
     _add_ask(commands.add_parser("ask", help="answer a question from the index"))
+    _add_reindex(commands.add_parser("reindex", help="mend the index or change its model"))
     _add_status(commands.add_parser("status", help="show what the index holds"))
+    _add_eval(commands.add_parser("eval", help="measure how well search finds what answers"))
     _add_doctor(commands.add_parser("doctor", help="tell what is wrong, and who is shown what"))
     _add_token(commands.add_parser("token", help="make and revoke keys for the HTTP server"))
     return parser
@@ -329,16 +331,58 @@ def status(options: argparse.Namespace) -> int:
 
 async def _status(*, as_json: bool) -> int:
     from index.database import Database
-    from index.settings import IndexSettings
+    from index.replica import read_lag
     from index.status import read_status
+    from server.settings import ServerSettings
 
-    settings = IndexSettings.load()
+    settings = ServerSettings.load()
+    replica = settings.replica()
     async with Database.open(
-        settings, application_name="confluence-mcp status", read_only=True
+        settings, application_name="confluence-mcp status", read_only=True, may_be_pooled=True
     ) as database:
         found = await read_status(database)
-    print(json.dumps(found.to_json()) if as_json else found.summary())
+        lag = await read_lag(database.conninfo, replica) if replica else None
+    if as_json:
+        print(json.dumps(found.to_json() | ({"replica": lag.to_json()} if lag else {})))
+    else:
+        print("\n\n".join([found.summary(), *([lag.summary()] if lag else [])]))
     return DONE
+
+
+def _add_reindex(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--embedding-model", metavar="MODEL", help="change the model, while questions are answered"
+    )
+    what.add_argument("--abandon", action="store_true", help="drop a model that is half built")
+    what.add_argument("--all", action="store_true", help="rebuild every index, bloated or not")
+    add("--dry-run", action="store_true", help="only tell what would be mended")
+    add("--rate", type=_rate, metavar="N", help="embed at most so many texts a second")
+    add(
+        "--concurrency",
+        type=_concurrency,
+        default=2,
+        metavar="N",
+        help="batches of texts at once (default: 2)",
+    )
+    add("--memory", metavar="4GB", help="build indexes in at most so much memory of the server")
+    add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=reindex)
+
+
+def _rate(text: str) -> float:
+    rate = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return rate
+
+
+def reindex(options: argparse.Namespace) -> int:
+    """Rebuilds what is bloated, or has another embedding model fill the index."""
+    from confluence_mcp_reindex import run_reindex
+
+    return _run(lambda: run_reindex(options))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -351,6 +395,45 @@ def doctor(options: argparse.Namespace) -> int:
     from confluence_mcp_doctor import run_doctor
 
     return _run(lambda: run_doctor(as_json=options.json))
+
+
+def _add_eval(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "path",
+        type=Path,
+        nargs="?",
+        metavar="DIR",
+        help="a collection (corpus.jsonl, queries.jsonl, qrels.tsv), which is put into an index of "
+        "its own, or only questions on your wiki (default: the sample space with its questions)",
+    )
+    add("--user", type=_account, metavar="ACCOUNT", help="ask your wiki as this account")
+    add("--model", metavar="NAME", help="embed a collection by this model (as EMBEDDING_MODEL)")
+    add("--keep", type=Path, metavar="HOME", help="keep a collection's index here to ask it again")
+    add("--reranked", action="store_true", help="measure the search with RERANKER, too")
+    add("--json", metavar="FILE", help="write the run to a file, or with - to standard output")
+    add("--against", type=Path, metavar="FILE", help="compare with a run that --json wrote")
+    add("--fail-on-loss", action="store_true", help="exit with 1 when the search has become worse")
+    add("--margin", type=float, default=0.01, help="a smaller loss is none (default: .01)")
+    parser.set_defaults(command=evaluate)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Prints how well search finds the pages that answer questions."""
+    from confluence_mcp_eval import Options, run_eval
+
+    asked = Options(
+        path=options.path,
+        user=options.user,
+        model=options.model,
+        keep=options.keep,
+        reranked=options.reranked,
+        json_to=options.json,
+        against=options.against,
+        fail_on_loss=options.fail_on_loss,
+        margin=options.margin,
+    )
+    return _run(lambda: run_eval(asked))
 
 
 def _add_token(parser: argparse.ArgumentParser) -> None:

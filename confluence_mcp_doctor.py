@@ -10,6 +10,7 @@ from index.access import Askers
 from index.access_status import AccessStatus, read_access
 from index.database import Database
 from index.errors import ConfigurationError, ConfluenceMcpError
+from index.replica import ReplicaLag, read_lag
 from index.status import Status, read_status
 from ingest.settings import IngestSettings, source_from
 from server.app import UNKNOWN_USER
@@ -52,15 +53,27 @@ async def examine(now: Callable[[], datetime]) -> AsyncGenerator[Finding]:
     async with AsyncExitStack() as stack:
         try:
             database = await stack.enter_async_context(
-                Database.open(settings, application_name="confluence-mcp doctor", read_only=True)
+                Database.open(
+                    settings,
+                    application_name="confluence-mcp doctor",
+                    read_only=True,
+                    may_be_pooled=True,
+                )
             )
             reader = await stack.enter_async_context(
-                Database.open(settings, application_name="confluence-mcp doctor", for_askers=True)
+                Database.open(
+                    settings,
+                    application_name="confluence-mcp doctor",
+                    for_askers=True,
+                    may_be_pooled=True,
+                )
             )
         except ConfluenceMcpError as error:
             yield Finding("database", False, str(error))
             return
         yield await _role(reader)
+        if (replica := server.replica()) is not None:
+            yield _replica(await read_lag(database.conninfo, replica), replica.max_lag_s)
         yield _index(await read_status(database), now())
         async with database.pool.connection() as connection:
             oldest = now() - timedelta(hours=server.access_max_age_hours)
@@ -84,6 +97,15 @@ async def _role(reader: Database) -> Finding:
         f'run CREATE ROLE confluence_mcp_reader; GRANT confluence_mcp_reader TO "{role}"; and '
         "ingest once more",
     )
+
+
+def _replica(lag: ReplicaLag, most_s: float) -> Finding:
+    if lag.problem is not None:
+        return Finding("replica", False, f"{lag.problem} The primary is asked instead")
+    text = f"{lag.bytes:,} bytes behind, about {lag.seconds:,.0f} s"
+    if lag.seconds > most_s:
+        return Finding("replica", False, f"{text}: the primary is asked instead")
+    return Finding("replica", True, text)
 
 
 def _index(status: Status, now: datetime) -> Finding:

@@ -49,4 +49,6 @@ async def revoke(name: str) -> int:
 
 
 def _open_index() -> AbstractAsyncContextManager[Database]:
-    return Database.open(IndexSettings.load(), application_name="confluence-mcp token")
+    return Database.open(
+        IndexSettings.load(), application_name="confluence-mcp token", may_be_pooled=True
+    )

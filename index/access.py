@@ -8,6 +8,7 @@ from typing import LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from index.connection_pool import Statement
 from index.database import Database
 from index.language import clean
 
@@ -32,10 +33,10 @@ class Asker:
 
 CRAWLER = Asker("crawler", None)
 
-AS_ASKER = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
+AS_ASKER: LiteralString = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
 # Asked for whatever is read then: how long an answer takes must not tell a page that is hidden from
 # one that does not exist, for which a statement would not come to ask.
-WHAT_IS_OPEN = """
+WHAT_IS_OPEN: LiteralString = """
 SELECT (SELECT count(*) FROM open_spaces()), (SELECT count(*) FROM open_audiences())
 """
 # An address that two active accounts of a site share says nothing. Upper and lower case are alike
@@ -59,10 +60,10 @@ async def read_as(database: Database, asker: Asker) -> AsyncGenerator[AsyncConne
     setting = (
         "everything" if asker.accounts is None else f"{{{','.join(map(str, asker.accounts))}}}"
     )
-    async with database.pool.connection() as connection:
-        await connection.execute(AS_ASKER, {"asker": setting})
-        if asker.is_limited:
-            await connection.execute(WHAT_IS_OPEN)
+    first = [Statement(AS_ASKER, {"asker": setting})]
+    if asker.is_limited:
+        first.append(Statement(WHAT_IS_OPEN))
+    async with database.pool.connection(first=first) as connection:
         yield connection
 
 

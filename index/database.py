@@ -1,23 +1,19 @@
 """The door to the database: a pool of prepared connections, embedded or at POSTGRES_URL."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import psycopg
-from pgvector.psycopg import register_vector_async
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
 
+from index.connection_pool import Conninfo, Pool, PostgresPool, Session
 from index.database_checks import prepare
 from index.database_connection import connect, with_defaults
-from index.errors import ConfigurationError
+from index.errors import ConfigurationError, DatabaseError
+from index.replica import Replica, ReplicatedPool
 from index.settings import IndexSettings
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
-Conninfo = Callable[[], Awaitable[str]]
 
 # Why these values: a filtered search must not come back short, and a cached generic plan picks
 # the wrong index for a permitted set of another size.
@@ -29,32 +25,38 @@ _SESSION: Mapping[str, str] = {
     "jit": "off",
     "work_mem": "64MB",
 }
+# A question looks up few rows of large tables, and how many is a guess to the planner: a wrong one
+# would have it read them whole.
+_FOR_QUESTIONS: Mapping[str, str] = {"enable_seqscan": "off"}
 _KEEPALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
-# The role that reads for askers, where it exists and may be taken.
-_AS_READER = "SELECT set_config('role', 'confluence_mcp_reader', false) WHERE may_be_reader()"
-_SET = """
-SELECT set_config(name, value, false)
-  FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
-"""
+_POOLED = (
+    "POSTGRES_POOLER is set, but only what answers questions can use a pooler of transactions.\n"
+    "For this command leave it out, and set POSTGRES_URL to Postgres itself."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
     """An index that can be used: its schema is current. Safe to share between tasks.
 
-    Connections of `pool` are not in autocommit mode: `async with pool.connection()` is one
-    transaction. They know the types of pgvector, and are checked before each use, so that a
-    restarted server costs a moment and no error.
+    `async with pool.connection()` is one transaction. Connections know the types of pgvector, and
+    are checked before each use, so that a restarted server costs a moment and no error. `replica`
+    is asked in place of the primary where there is one that keeps up.
     """
 
     pool: Pool
     conninfo: Conninfo
+    is_pooled: bool = False
+    replica: Replica | None = None
 
     async def connect(self) -> psycopg.AsyncConnection:
-        """A connection outside the pool, in autocommit mode, to listen on; raises DatabaseError.
+        """A connection to the primary outside the pool, in autocommit mode, to listen on.
 
-        One whose network went silent fails within a minute.
+        One whose network went silent fails within a minute. Raises DatabaseError, also where only
+        a pooler of transactions can be reached, through which nothing is heard.
         """
+        if self.is_pooled:
+            raise DatabaseError(_POOLED)
         return await connect(make_conninfo(await self.conninfo(), **_KEEPALIVE))
 
     @classmethod
@@ -70,6 +72,9 @@ class Database:
         access_max_age_s: float | None = None,
         statement_timeout_s: float = 0,
         max_connections: int = 8,
+        wait_s: float = 30,
+        may_be_pooled: bool = False,
+        replica: Replica | None = None,
     ) -> AsyncGenerator[Self]:
         """The database of `settings`, for the length of a `with`.
 
@@ -77,30 +82,47 @@ class Database:
         needs no such right. `read_only` is for readers: rights to write are not asked for, and
         sessions refuse to write. One that is open `for_askers` only reads, and pages only through
         the views that show each asker what is theirs, where the database has the role for that;
-        who may read what is believed for `access_max_age_s`. A `statement_timeout_s` of 0 sets no
-        limit. Raises
-        DatabaseError or ConfigurationError of two lines: what is wrong, and what to do.
+        who may read what is believed for `access_max_age_s`; while `replica` keeps up, that one is
+        read. A `statement_timeout_s` of 0 sets no limit; a transaction waits `wait_s` for one of
+        the `max_connections`. Raises DatabaseError or ConfigurationError of two lines: what is
+        wrong, and what to do; the latter for a pooler of transactions unless it `may_be_pooled`.
         """
-        session = {**_SESSION, "statement_timeout": f"{round(statement_timeout_s * 1000)}ms"}
+        is_pooled = settings.postgres_pooler is not None
+        if is_pooled and not may_be_pooled:
+            raise ConfigurationError(_POOLED)
+        is_local = for_askers or is_pooled
+        told = {**_SESSION, "statement_timeout": f"{round(statement_timeout_s * 1000)}ms"}
         if access_max_age_s is not None:
-            session["confluence_mcp.access_max_age"] = f"{round(access_max_age_s)}s"
+            told["confluence_mcp.access_max_age"] = f"{round(access_max_age_s)}s"
+        if for_askers:
+            told |= _FOR_QUESTIONS
         if read_only or for_askers:
-            session["default_transaction_read_only"] = "on"
+            told["transaction_read_only" if is_local else "default_transaction_read_only"] = "on"
+        session = Session(told, as_reader=for_askers, is_local=is_local, prepares=not is_pooled)
         async with _source(settings) as source:
             async with await connect(await source()) as connection:
                 await prepare(
-                    connection, migrate=migrate, read_only=read_only, for_askers=for_askers
+                    connection,
+                    migrate=migrate,
+                    read_only=read_only,
+                    for_askers=for_askers,
+                    is_pooled=is_pooled,
                 )
             conninfo = _named(source, application_name)
-            pool = _pool(
-                conninfo,
-                session,
-                name=application_name,
-                size=max_connections,
-                as_reader=for_askers,
-            )
-            async with pool:
-                yield cls(pool, conninfo)
+            async with PostgresPool.open(
+                conninfo, session, name=application_name, size=max_connections, wait_s=wait_s
+            ) as pool:
+                if replica is None:
+                    yield cls(pool, conninfo, is_pooled)
+                    return
+                there = _named(replica.source, application_name)
+                async with (
+                    PostgresPool.open(
+                        there, session, name="replica", size=max_connections, wait_s=wait_s
+                    ) as second,
+                    replica.watched(source),
+                ):
+                    yield cls(ReplicatedPool(pool, second, replica), conninfo, is_pooled, replica)
 
 
 @asynccontextmanager
@@ -133,24 +155,3 @@ def _named(source: Conninfo, application_name: str) -> Conninfo:
         return make_conninfo(with_defaults(await source()), application_name=application_name)
 
     return conninfo
-
-
-def _pool(
-    conninfo: Conninfo, session: Mapping[str, str], *, name: str, size: int, as_reader: bool
-) -> Pool:
-    async def configure(connection: psycopg.AsyncConnection) -> None:
-        await register_vector_async(connection)
-        await connection.execute(_SET, {"names": list(session), "values": list(session.values())})
-        if as_reader:
-            await connection.execute(_AS_READER)
-        await connection.commit()
-
-    return AsyncConnectionPool(
-        conninfo,
-        min_size=1,
-        max_size=size,
-        name=name,
-        configure=configure,
-        check=AsyncConnectionPool.check_connection,
-        open=False,
-    )

@@ -1,5 +1,6 @@
 """What a Postgres must offer before the index is read or written, and how to mend what it lacks."""
 
+import logging
 from dataclasses import dataclass
 
 import psycopg
@@ -10,6 +11,8 @@ from index.database_connection import first_line, problem
 from index.errors import DatabaseError
 from index.migrate import migrate, migrations, pending
 
+logger = logging.getLogger(__name__)
+
 _OLDEST_SERVER = 150_000
 _OLDEST_PGVECTOR = (0, 8, 0)
 # The last: no schema that may be used at all.
@@ -19,6 +22,10 @@ _NO_RIGHT = (
     errors.InvalidSchemaName,
 )
 
+_POOLER = (
+    "a pooler is between here and Postgres. If it lends connections for a transaction at a time, "
+    "serve needs POSTGRES_POOLER=transaction, and all that writes a POSTGRES_URL past the pooler"
+)
 _MAKE_EXTENSION = "CREATE EXTENSION IF NOT EXISTS vector"
 _ABOUT = """
 SELECT current_setting('server_version_num')::int AS server,
@@ -27,6 +34,7 @@ SELECT current_setting('server_version_num')::int AS server,
        current_database()::text AS database,
        current_schema()::text AS schema,
        pg_is_in_recovery() AS is_replica,
+       pg_backend_pid() AS backend_pid,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available,
        to_regtype('vector') IS NOT NULL AS sees_pgvector
@@ -54,6 +62,7 @@ class _About:
     database: str
     schema: str | None
     is_replica: bool
+    backend_pid: int
     pgvector: str | None
     available: str | None
     sees_pgvector: bool
@@ -85,18 +94,23 @@ async def prepare(
     migrate: bool,
     read_only: bool = False,
     for_askers: bool = False,
+    is_pooled: bool = False,
 ) -> None:
     """Makes sure that the index can be read, and written unless `read_only` or `for_askers`.
 
     For askers it is enough that the views can be read which show each what is theirs.
 
-    With `migrate` the extension and the schema are made or brought up to date where needed.
+    With `migrate` the extension and the schema are made or brought up to date where needed. A
+    pooler that is not known of (`is_pooled`) is warned of.
     Raises DatabaseError with what is missing and the command that mends it.
     """
     try:
         _check_encoding(connection.info)
         about = await _about(connection)
         _check_server(about, read_only=read_only or for_askers)
+        # A pooler makes up a number of its own for each of its clients.
+        if about.backend_pid != connection.info.backend_pid and not is_pooled:
+            logger.warning(_POOLER)
         if about.pgvector is None:
             await _make_extension(connection, about, may_make=migrate)
             about = await _about(connection)

@@ -5,10 +5,12 @@ ConfluenceMcpError
 ├── DatabaseError            Postgres cannot be used as it is
 ├── EmbeddingError           the embedding endpoint or model failed
 │   └── ModelMismatchError   the index was filled by another embedding model
+├── RerankingError           the re-ranking endpoint or model failed
 ├── ChatError                the chat model failed
 ├── SourceError              Confluence or an export could not be read
 │   ├── AuthenticationError  Confluence refused the credentials
 │   └── SourceUnavailable    Confluence did not answer, after every retry
+├── Busy                     more is under way than the server takes on at once
 ├── BadRequest               a tool was called with something that cannot be answered
 └── NotFound                 no such page, or none that may be shown
 """
@@ -34,6 +36,10 @@ class ModelMismatchError(EmbeddingError):
     """The index was filled by another embedding model than the one in use."""
 
 
+class RerankingError(ConfluenceMcpError):
+    """The re-ranking endpoint or model failed."""
+
+
 class ChatError(ConfluenceMcpError):
     """The chat model failed to answer."""
 
@@ -48,6 +54,10 @@ class AuthenticationError(SourceError):
 
 class SourceUnavailable(SourceError):
     """Confluence did not answer, after every retry."""
+
+
+class Busy(ConfluenceMcpError):
+    """More is under way than the server takes on at once; a little later there is room."""
 
 
 class BadRequest(ConfluenceMcpError):

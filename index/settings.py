@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -27,6 +27,11 @@ class IndexSettings(BaseSettings):
 
     postgres_url: SecretStr | None = Field(
         None, description="Any Postgres 15+ with pgvector 0.8+. Unset: the embedded Postgres."
+    )
+    postgres_pooler: Literal["transaction"] | None = Field(
+        None,
+        description="`transaction` where the server's POSTGRES_URL leads to a pooler that lends a "
+        "connection for a transaction at a time, such as PgBouncer. Not for ingest.",
     )
     confluence_mcp_home: Path = Field(
         default_factory=default_home, description="Where the embedded Postgres keeps its data."

@@ -1,22 +1,38 @@
 """The MCP server: what it is made of, and how it speaks over stdio and HTTP."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from functools import partial
 from importlib.metadata import version
+from math import isfinite
 
 import uvicorn
+from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
 from mcp.types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    InputRequiredResult,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     Tool,
     UnsubscribeRequestParams,
 )
+from pydantic import AnyUrl
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,12 +40,10 @@ from starlette.types import ASGIApp
 
 from index.access import Askers
 from index.database import Database
-from index.embedder_choice import open_embedder
-from index.embeddings import Embedder
 from index.errors import ConfigurationError
 from index.hints import note
-from index.pages import Pages
-from index.search import Searcher
+from index.reranker_choice import open_reranker
+from index.reranking import Reranker
 from server.answering import Answerer
 from server.audit import OFF, STDERR, Audit
 from server.auth import Callers
@@ -38,9 +52,12 @@ from server.auth_settings import HttpAuth, http_auth, transport_security
 from server.deps import Deps, WhoAsks, always
 from server.limits import Limits
 from server.llm import ChatModel
+from server.question_models import QuestionModels
 from server.resources import register_resources
+from server.room import Room
 from server.schemas import concise, with_short_nulls, without_nulls
 from server.settings import ServerSettings
+from server.steady import SteadyPages, SteadySearcher, cancelled_once
 from server.streams import EndingStreams, Server
 from server.subscriptions import Subscriptions
 from server.tools import register_tools
@@ -49,6 +66,7 @@ from server.webhooks import PATH, Webhooks
 logger = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT = 30.0  # seconds
+WAIT = 5.0  # seconds, for a connection to Postgres; whoever waits longer is told to come again
 GRACE = 130  # seconds that calls in flight have to end; an answer takes at most 120
 BACKLOG = 2048  # connections that wait to be accepted
 # Tells nothing, or has a secret of its own.
@@ -85,37 +103,51 @@ async def open_deps(
     `who` tells callers apart, each of which then has limits; without it all of them ask as the
     account that the settings name, or as the crawler. Without `audit` no trail is left.
     """
-    embedders: list[Embedder] = []
-
-    async def choose(recorded: str) -> Embedder:
-        embedders.append(await open_embedder(settings, recorded))
-        return embedders[-1]
-
+    models = QuestionModels(settings)
     chat = _chat(settings)
-    async with Database.open(
-        settings,
-        application_name="confluence-mcp serve",
-        for_askers=True,
-        access_max_age_s=settings.access_max_age_hours * 3600,
-        statement_timeout_s=STATEMENT_TIMEOUT,
-    ) as database:
-        searcher, pages = Searcher(database, choose), Pages(database)
+    async with (
+        _reranker(settings) as reranker,
+        Database.open(
+            settings,
+            application_name="confluence-mcp serve",
+            for_askers=True,
+            access_max_age_s=settings.access_max_age_hours * 3600,
+            statement_timeout_s=STATEMENT_TIMEOUT,
+            max_connections=settings.postgres_pool,
+            wait_s=WAIT,
+            may_be_pooled=True,
+            replica=settings.replica(),
+        ) as database,
+    ):
+        searcher = SteadySearcher(database, models.choose, reranker)
+        pages = SteadyPages(database)
         try:
-            yield Deps(
-                searcher,
-                pages,
-                Answerer(searcher, pages, chat),
-                database.connect,
-                asker=who or always(settings.confluence_mcp_user, Askers(database)),
-                stranger=UNKNOWN_CALLER if who else UNKNOWN_USER,
-                limits=Limits(settings.rate_limit, settings.answer_rate_limit) if who else Limits(),
-                audit=audit or Audit(),
-            )
+            async with models.warming_up(database):
+                yield Deps(
+                    searcher,
+                    pages,
+                    Answerer(searcher, pages, chat),
+                    database.connect,
+                    asker=who or always(settings.confluence_mcp_user, Askers(database)),
+                    stranger=UNKNOWN_CALLER if who else UNKNOWN_USER,
+                    room=Room(settings.max_calls, settings.max_answers),
+                    limits=_limits(settings) if who else Limits(),
+                    audit=audit or Audit(),
+                    database=database,
+                )
         finally:
-            for embedder in embedders:
-                await embedder.close()
+            await models.close()
             if chat is not None:
                 await chat.close()
+
+
+def _limits(settings: ServerSettings) -> Limits:
+    return Limits(settings.rate_limit, settings.answer_rate_limit)
+
+
+def _reranker(settings: ServerSettings) -> AbstractAsyncContextManager[Reranker | None]:
+    key = settings.reranker_api_key.get_secret_value() if settings.reranker_api_key else ""
+    return open_reranker(settings.reranker, model=settings.reranker_model, api_key=key)
 
 
 def _chat(settings: ServerSettings) -> ChatModel | None:
@@ -137,6 +169,8 @@ async def open_webhooks(settings: ServerSettings) -> AsyncGenerator[Webhooks | N
         application_name="confluence-mcp webhooks",
         statement_timeout_s=STATEMENT_TIMEOUT,
         max_connections=2,
+        wait_s=WAIT,
+        may_be_pooled=True,
     ) as database:
         secret = settings.confluence_webhook_secret.get_secret_value()
         yield Webhooks(secret, partial(note, database))
@@ -153,6 +187,26 @@ class _Server(MCPServer[Deps]):
             add("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
             add("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
 
+    def refuse_subscriptions(self) -> None:
+        """Says so to clients that want to know of changes, where none are heard of."""
+        add = self._lowlevel_server.add_request_handler
+        add("subscriptions/listen", SubscriptionsListenRequestParams, _refuse_to_listen)
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: dict[str, object],
+        context: Context[Deps] | None = None,
+    ) -> CallToolResult | InputRequiredResult:
+        """What a tool gives; what it has begun ends with it, also when it is cancelled."""
+        return await cancelled_once(super().call_tool(name, arguments, context))
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Deps] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """The same for a page as a resource."""
+        return await cancelled_once(super().read_resource(uri, context))
+
     async def list_tools(self) -> list[Tool]:
         """The tools as clients see them."""
         return [
@@ -166,22 +220,32 @@ class _Server(MCPServer[Deps]):
         ]
 
 
+async def _refuse_to_listen(
+    _: ServerRequestContext[Deps], __: SubscriptionsListenRequestParams
+) -> SubscriptionsListenResult:
+    raise MCPError(INTERNAL_ERROR, "This server does not hear of changes: read pages anew.")
+
+
 def create_server(
     open_deps: Callable[[], AbstractAsyncContextManager[Deps]],
     *,
     webhooks: Webhooks | None = None,
     has_connections: bool = True,
+    hears_changes: bool = True,
     shows_everything: bool = True,
 ) -> MCPServer[Deps]:
     """The server; `open_deps` is entered once, when it starts.
 
     It `has_connections` unless every call comes alone, as over HTTP without sessions. It
-    `shows_everything` where nobody is asked who they are, and says so.
+    `hears_changes` of pages unless a pooler of transactions is between, and only then lets clients
+    subscribe. It `shows_everything` where nobody is asked who they are, and says so.
     """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Deps]) -> AsyncGenerator[Deps]:
-        async with open_deps() as deps, subscriptions.open(deps.connect):
+        async with open_deps() as deps, AsyncExitStack() as stack:
+            if hears_changes:
+                await stack.enter_async_context(subscriptions.open(deps.connect))
             running.append(deps)
             try:
                 yield deps
@@ -201,7 +265,10 @@ def create_server(
     )
     register_tools(mcp)
     register_resources(mcp)
-    mcp.serve_subscriptions(subscriptions, has_connections=has_connections)
+    if hears_changes:
+        mcp.serve_subscriptions(subscriptions, has_connections=has_connections)
+    else:
+        mcp.refuse_subscriptions()
     if webhooks is not None:
         mcp.custom_route(PATH, methods=["POST"])(webhooks.receive)
 
@@ -212,11 +279,24 @@ def create_server(
 
     @mcp.custom_route("/readyz", methods=["GET"])
     async def readyz(_: Request) -> Response:
-        """The index answers."""
+        """The index answers; and whether there is room for more calls."""
         ready = bool(running) and await running[0].pages.answers()
-        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+        told = {"ready": ready} | (_load(running[0]) if running else {})
+        return JSONResponse(told, status_code=200 if ready else 503)
 
     return mcp
+
+
+def _load(deps: Deps) -> dict[str, object]:
+    """How busy a server is, and how its replica is."""
+    database = deps.database
+    told: dict[str, object] = {}
+    if deps.room.is_full or (database is not None and database.pool.is_exhausted):
+        told["busy"] = True
+    if database is not None and (replica := database.replica) is not None:
+        lag = round(replica.lag_s, 1) if isfinite(replica.lag_s) else None
+        told["replica"] = {"asked": replica.is_current, "lag_s": lag}
+    return told
 
 
 def serve_stdio(settings: ServerSettings) -> None:
@@ -235,7 +315,9 @@ async def _over_stdio(settings: ServerSettings) -> None:
     audit = _audit(settings, has_callers=False)
     async with open_deps(settings, audit=audit) as deps:
         server = create_server(
-            lambda: nullcontext(deps), shows_everything=settings.confluence_mcp_user is None
+            lambda: nullcontext(deps),
+            hears_changes=settings.postgres_pooler is None,
+            shows_everything=settings.confluence_mcp_user is None,
         )
         await server.run_stdio_async()
 
@@ -286,6 +368,7 @@ async def _over_http(
             lambda: nullcontext(deps),
             webhooks=webhooks,
             has_connections=False,
+            hears_changes=settings.postgres_pooler is None,
             shows_everything=callers is None and settings.confluence_mcp_user is None,
         )
         streams = EndingStreams(http_app(server, callers, host))
@@ -295,6 +378,8 @@ async def _over_http(
         port = listener.getsockname()[1]
         logger.info("MCP at http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
         logger.info("%s", _shown(settings, auth))
+        # What was loaded until now stays: looking through it for garbage would halt all calls.
+        gc.freeze()
         await Server(config, streams).serve(sockets=[listener])
 
 

@@ -24,6 +24,7 @@ from server.tokens import LEEWAY, AccessTokens, Claimed, TokenRefused
 logger = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT = 10.0  # seconds
+WAIT = 5.0  # seconds, for a connection
 
 
 class CannotTell(ConfluenceMcpError):
@@ -65,6 +66,8 @@ class Callers:
                     for_askers=True,
                     statement_timeout_s=STATEMENT_TIMEOUT,
                     max_connections=4,
+                    wait_s=WAIT,
+                    may_be_pooled=True,
                 )
             )
             tokens = None

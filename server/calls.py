@@ -1,16 +1,18 @@
 """Each call of a client: who makes it, whether it may be made now, and the trail that it leaves."""
 
 import time
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from index.access import Asker
-from index.errors import BadRequest, NotFound
+from index.connection_pool import NoneFree
+from index.errors import BadRequest, Busy, NotFound
 from server.audit import Entry, Outcome
 from server.deps import Deps
 from server.limits import TooManyCalls
+from server.room import Room
 
 ANSWER = "answer_question"
 
@@ -30,14 +32,15 @@ class Call:
 
 @asynccontextmanager
 async def one_call(deps: Deps, kind: str, question: str) -> AsyncGenerator[Call]:
-    """A call of whoever asks; raises TooManyCalls. However it ends, it leaves its entry."""
+    """A call of whoever asks; raises TooManyCalls or Busy. However it ends, it leaves its entry."""
     began, started = datetime.now(UTC), time.monotonic()
     call: Call | None = None
     outcome = Outcome.OK
     try:
-        call = await _begun(deps)
-        deps.limits.take(call.asker.name, is_answer=kind == ANSWER)
-        yield call
+        with deps.room.place(is_answer=kind == ANSWER), _busy_for_none_free(deps.room):
+            call = await _begun(deps)
+            deps.limits.take(call.asker.name, is_answer=kind == ANSWER)
+            yield call
     except BaseException as error:
         outcome = _outcome(error)
         if isinstance(error, NotFound) and call is not None and call.notes:
@@ -56,6 +59,14 @@ async def one_call(deps: Deps, kind: str, question: str) -> AsyncGenerator[Call]
         deps.audit.note(entry)
 
 
+@contextmanager
+def _busy_for_none_free(room: Room) -> Generator[None]:
+    try:
+        yield
+    except NoneFree as error:
+        raise room.refusal() from error
+
+
 async def _begun(deps: Deps) -> Call:
     asker = await deps.asker()
     is_stranger = asker.accounts == () and deps.stranger
@@ -68,6 +79,8 @@ def _outcome(error: BaseException) -> Outcome:
             return Outcome.NOT_FOUND
         case TooManyCalls():
             return Outcome.LIMITED
+        case Busy():
+            return Outcome.BUSY
         case BadRequest():
             return Outcome.REFUSED
         case Exception():

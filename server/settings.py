@@ -2,6 +2,7 @@
 
 from pydantic import Field, SecretStr, field_validator
 
+from index.replica import Replica
 from index.settings import IndexSettings
 
 # Answers well, follows a JSON format, and is served by OpenAI and Azure alike.
@@ -16,6 +17,16 @@ class ServerSettings(IndexSettings):
         description="Model for answer_question and the chat. Unset: "
         f"{DEFAULT_CHAT_MODEL} with a key, else no model: passages instead of answers.",
     )
+    reranker: str | None = Field(
+        None,
+        description="Orders the first 30 results anew: the http(s) address of a /rerank endpoint "
+        "(Cohere, Jina, vLLM, llama.cpp, Text Embeddings Inference), or a folder with a "
+        "cross-encoder as model.onnx and tokenizer.json. Unset: no re-ranking.",
+    )
+    reranker_model: str | None = Field(
+        None, description="Model name at that endpoint, where it needs one."
+    )
+    reranker_api_key: SecretStr | None = Field(None, description="Key of that endpoint.")
     confluence_webhook_secret: SecretStr | None = Field(
         None,
         description="Opens POST /webhooks/confluence over HTTP. Data Center signs with it (the "
@@ -80,12 +91,43 @@ class ServerSettings(IndexSettings):
         20, ge=0, description="Of these, calls of answer_question; 0: no limit of their own."
     )
 
+    max_calls: int = Field(
+        64,
+        ge=1,
+        description="Calls under way at once, of all callers; beyond that they are told to try "
+        "again in a few seconds.",
+    )
+    max_answers: int = Field(
+        16, ge=1, description="The same for answer_question, which is not counted among these."
+    )
+
+    postgres_pool: int = Field(
+        8, ge=1, description="Connections to Postgres with which a server searches and reads."
+    )
+    postgres_replica_url: SecretStr | None = Field(
+        None,
+        description="A streaming standby of POSTGRES_URL, which a server then searches and reads "
+        "while it keeps up.",
+    )
+    postgres_replica_max_lag: float = Field(
+        60,
+        gt=0,
+        description="Seconds by which it may lag; beyond that the primary is asked. What was "
+        "closed in Confluence is shown for so much longer.",
+    )
+
     @field_validator("confluence_webhook_secret")
     @classmethod
     def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and not 16 <= len(secret.get_secret_value()) <= 255:
             raise ValueError("16 to 255 characters are needed")
         return secret
+
+    def replica(self) -> Replica | None:
+        """The standby to read; None when there is none."""
+        if self.postgres_replica_url is None:
+            return None
+        return Replica(self.postgres_replica_url.get_secret_value(), self.postgres_replica_max_lag)
 
     def model_for_answers(self) -> str | None:
         """The chat model to ask; None when there is none."""

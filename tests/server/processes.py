@@ -35,12 +35,11 @@ def serving_process(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    try:
-        with process:
+    with process:
+        try:
             yield process
+        finally:
             process.kill()
-    finally:
-        process.kill()
 
 
 def http_options() -> tuple[str, ...]:
