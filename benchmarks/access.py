@@ -20,13 +20,12 @@ from benchmarks.access_changes import measure_changes
 from benchmarks.access_cost import measure_cost
 from benchmarks.access_recall import measure_recall
 from benchmarks.guarded_index import Scene, guard, layout_of
-from benchmarks.topical_vectors import Meaning, give_topical_vectors, topics_of
+from benchmarks.topical_vectors import Meaning
 from index.database import Database
 from index.settings import IndexSettings
 from tests.index.generated_index import generate_index
 
 DIMENSION = 384
-INDEX_OF_WORDS = "SELECT pg_get_indexdef('chunk_term_ids'::regclass)"
 
 
 async def _main(chunks: int) -> None:
@@ -54,20 +53,12 @@ async def _both(settings: IndexSettings) -> AsyncGenerator[tuple[Database, Datab
 
 
 async def _make(owner: Database, chunks: int) -> Scene:
-    """An index with people, whose own indexes are made last, with the memory that they take."""
-    async with owner.pool.connection() as connection:
-        row = await (await connection.execute(INDEX_OF_WORDS)).fetchone()
-        assert row is not None
-        await connection.execute("DROP INDEX chunk_term_ids")
-    generated = await generate_index(owner, chunks=chunks, dimension=DIMENSION, hnsw=False)
-    topics = topics_of(generated)
+    """An index with people."""
     meaning = Meaning.draw(np.random.default_rng(4), DIMENSION)
-    index = await give_topical_vectors(owner, generated, topics, meaning)
-    async with owner.pool.connection() as connection:
-        await connection.execute("SET LOCAL maintenance_work_mem = '2GB'")
-        await connection.execute(row[0].encode())
-        await connection.execute("SELECT create_hnsw(%s::int)", [index.model.id])
-    layout = layout_of(index, topics)
+    index = await generate_index(
+        owner, chunks=chunks, dimension=DIMENSION, shape=meaning.of_chunks, memory="2GB"
+    )
+    layout = layout_of(index, index.topics)
     return Scene(index, meaning, layout, await guard(owner, index, layout))
 
 

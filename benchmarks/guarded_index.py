@@ -19,13 +19,14 @@ from index.nodes import Node, Nodes
 from index.principals import AUTHENTICATED, Account, Principal, group, user
 from index.records import ContentType, State
 from index.work import WorkList
-from tests.index.generated_index import GeneratedIndex, Question
+from tests.index.generated_index import CHUNKS_OF_PAGE, VOCABULARY, GeneratedIndex, Question
 
 SITE_ID, RUN = 1, 1
 SHARES = (0.5, 0.1, 0.01, 0.001)
 SPACES, BRANCH, OUTER, SECTION = 400, 10, 50, 10_000
 TEAMS, PEOPLE, TEAMS_OF_PERSON, GROUPS_OF_ASKER = 1_000, 5_000, 20, 200
 RUN_OF_BRANCHES = 40  # that somebody may read one after another: a few topics
+COMMON, RARE = 0, {1, 2}  # last digits of the numbers of such questions
 STAFF, INSIDERS = group("staff"), group("insiders")
 
 Flags = NDArray[np.bool_]
@@ -105,11 +106,29 @@ class Scene:
         return next(one for one in self.people if one.name == name)
 
     def question(self, about: Flags, seed: int) -> Question:
-        """Five words of one of these chunks, and a vector near its own."""
+        """Five words of one of these chunks, and a vector near its own.
+
+        Of ten questions in a row one has the commonest words of the chunk alone, and two have the
+        one that no other page has.
+        """
         random = np.random.default_rng(seed)
         chunk = int(random.choice(np.flatnonzero(about)))
-        words = random.choice(sorted(set(self.index.words[chunk])), 5, replace=False)
-        return Question(" ".join(words), self.meaning.near(random, self.index.vectors[chunk]))
+        known = np.unique(self.index.words.numbers[chunk])
+        chosen = random.permutation(known)[:5]
+        if seed % 10 == COMMON:
+            chosen = known[:5]
+        elif seed % 10 in RARE:
+            chosen[0] = VOCABULARY + chunk // CHUNKS_OF_PAGE
+        numbers: list[int] = chosen.tolist()
+        words = " ".join([self.index.words.names[number] for number in numbers])
+        return Question(words, self.meaning.near(random, self.index.vectors[chunk]))
+
+
+def kind_of(seed: int) -> str:
+    """What words the question of that number has."""
+    return (
+        "common words" if seed % 10 == COMMON else "a rare word" if seed % 10 in RARE else "words"
+    )
 
 
 async def guard(database: Database, index: GeneratedIndex, layout: Layout) -> list[Someone]:
@@ -144,19 +163,25 @@ async def guard(database: Database, index: GeneratedIndex, layout: Layout) -> li
     ]
 
 
-def _reader_of_spaces(
-    index: GeneratedIndex, layout: Layout, share: float, random: np.random.Generator
-) -> Someone:
-    """Someone who may read whole spaces alone."""
+def some_spaces(layout: Layout, share: float, random: np.random.Generator) -> list[int]:
+    """Spaces that have about that share of the pages together."""
     sizes = np.bincount(layout.space, minlength=SPACES)
     wanted, chosen, size = share * len(layout.pages), list[int](), 0
     for space in random.permutation(SPACES).tolist():
         if 0 < sizes[space] <= 1.02 * wanted - size:
             chosen.append(space)
             size += int(sizes[space])
+    return chosen
+
+
+def _reader_of_spaces(
+    index: GeneratedIndex, layout: Layout, share: float, random: np.random.Generator
+) -> Someone:
+    """Someone who may read whole spaces alone."""
+    chosen = some_spaces(layout, share, random)
     places = np.isin(layout.space, chosen)
     shown = layout.chunks(index, places)
-    keys = [_key(space) for space in chosen]
+    keys = [key_of(space) for space in chosen]
     return Someone(f"spaces {share:.1%}", places[::BRANCH], shown, keys)
 
 
@@ -174,7 +199,8 @@ def _reader_of_branches(
     return Someone(f"branches {share:.1%}", branches, shown, ())
 
 
-def _key(space: int) -> str:
+def key_of(space: int) -> str:
+    """The key of the space of that number."""
     return f"T{space}"
 
 
@@ -189,7 +215,7 @@ async def _make_spaces(database: Database) -> dict[int, int]:
         await connection.execute(
             "INSERT INTO space (site_id, key, name, url, restrictions_at)"
             " SELECT %s, key, 'Space', 'https://example.com', now() FROM unnest(%s::text[]) AS key",
-            [SITE_ID, [_key(space) for space in range(SPACES)]],
+            [SITE_ID, [key_of(space) for space in range(SPACES)]],
         )
         rows = await connection.execute("SELECT key, id FROM space WHERE key LIKE 'T%'")
         return {space_number(row[0]): row[1] async for row in rows}
@@ -240,8 +266,8 @@ async def _make_guards(
     random: np.random.Generator,
 ) -> None:
     await guards.record_site(frozenset({AUTHENTICATED}))
-    for space in spaces:
-        await guards.record_space(_key(space), frozenset({STAFF, group(f"space {_key(space)}")}))
+    for key in map(key_of, spaces):
+        await guards.record_space(key, frozenset({STAFF, group(f"space {key}")}))
     pages = {str(page): frozenset[Principal]() for page in layout.pages.tolist()}
     folders = {f"section {n}": frozenset[Principal]() for n in set(layout.section)}
     await guards.record_restrictions(RUN, {**pages, **folders, "top": frozenset[Principal]()})

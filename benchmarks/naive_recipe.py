@@ -2,9 +2,11 @@
 
 Page by page over one connection: the body to text with `html.parser`, one request for its vector,
 one INSERT on a new connection. It leaves out comments, labels, links and words, and cuts nothing.
+It answers a question on a new connection too, by comparing its vector with those of all pages.
 """
 
 import time
+from collections.abc import Sequence
 
 import httpx
 import openai
@@ -12,9 +14,10 @@ import psycopg
 from bs4 import BeautifulSoup
 
 TABLE = """
-CREATE TABLE recipe (page_id text PRIMARY KEY, title text, body text, embedding vector(384))
+CREATE TABLE recipe (page_id text PRIMARY KEY, title text, body text, embedding vector)
 """
 INSERT = "INSERT INTO recipe VALUES (%s, %s, %s, %s::vector)"
+NEAREST = "SELECT page_id, title, body FROM recipe ORDER BY embedding <-> %s::vector LIMIT 10"
 MOST_CHARACTERS = 20_000  # that the model reads
 
 
@@ -31,6 +34,12 @@ def pages_per_second(site_url: str, embeddings_url: str, conninfo: str, pages: i
         for page in answer["results"]:
             _take_in(http, embeddings, conninfo, page["id"])
         return len(answer["results"]) / (time.perf_counter() - started)
+
+
+def nearest(conninfo: str, vector: Sequence[float]) -> list[str]:
+    """The ids of the ten pages that the recipe finds."""
+    with psycopg.connect(conninfo) as connection:
+        return [row[0] for row in connection.execute(NEAREST, [str(vector)])]
 
 
 def _take_in(http: httpx.Client, embeddings: openai.OpenAI, conninfo: str, page_id: str) -> None:

@@ -1,31 +1,17 @@
-"""Vectors of the shape that an embedding model gives to texts, in place of a generated index's own.
+"""Vectors of the shape that an embedding model gives to texts, for generated indexes.
 
-Those are clusters as far from each other as 384 dimensions allow, all alike: beyond its own cluster
-a vector has no neighbours that would be nearer than the rest. What all-MiniLM-L6-v2 makes of 800
+Clusters as far from each other as 384 dimensions allow are all alike: beyond its own cluster a
+vector has no neighbours that would be nearer than the rest. What all-MiniLM-L6-v2 makes of 800
 sections of software documentation is not so: any two have a cosine of 0.22 +- 0.14, and bits agree
-with cosines by a correlation of 0.92 (here +- 0.13 and 0.91; in those clusters +- 0.05 and 0.67).
+with cosines by a correlation of 0.92 (here +- 0.13 and 0.91; in such clusters +- 0.05 and 0.67).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
-from psycopg import sql
 
-from index.database import Database
-from tests.index.generated_index import CHUNKS_OF_PAGE, GeneratedIndex
-
-COPY = "COPY given (chunk_id, embedding) FROM STDIN (FORMAT BINARY)"
-# Written anew, for rows that are changed one by one would leave the tables twice as large.
-REPLACE = (
-    "CREATE TEMP TABLE made ON COMMIT DROP AS SELECT chunk_id, page_ref, kind, given.embedding"
-    " FROM {bits} JOIN given USING (chunk_id) ORDER BY chunk_id",
-    "TRUNCATE {vectors}, {bits}",
-    "INSERT INTO {vectors} (chunk_id, page_ref, kind, embedding) SELECT * FROM made",
-    "INSERT INTO {bits} (chunk_id, page_ref, kind, bits)"
-    " SELECT chunk_id, page_ref, kind, binary_quantize(embedding)::bit({size}) FROM made",
-)
+from tests.index.generated_index import blocks
 
 DOMAINS = 40
 DECAY = 0.7  # of the variance along the axes, by a power of their rank
@@ -53,6 +39,18 @@ class Meaning:
         """Vectors with a length of about 1."""
         return random.standard_normal((count, len(self.axes)), np.float32) @ self.axes
 
+    def of_chunks(self, random: np.random.Generator, topics: Numbers, dimension: int) -> Floats:
+        """Vectors for chunks; topics with numbers next to each other are of one domain."""
+        assert dimension == len(self.axes)
+        count = int(topics.max()) + 1
+        domains = self.some(random, DOMAINS)[np.arange(count) * DOMAINS // count]
+        centres = (OF_DOMAIN * domains + OF_TOPIC * self.some(random, count)).astype(np.float32)
+        vectors = np.empty((len(topics), dimension), np.float32)
+        for block in blocks(len(topics)):
+            vectors[block] = OF_CHUNK * self.some(random, len(topics[block]))
+            vectors[block] = unit(vectors[block] + centres[topics[block]])
+        return vectors
+
     def near(self, random: np.random.Generator, vector: Floats) -> Floats:
         """What a question might have that this vector answers."""
         return unit(vector + OF_QUESTION * self.some(random, 1)[0])
@@ -61,40 +59,3 @@ class Meaning:
 def unit(vectors: Floats) -> Floats:
     """The same directions at a length of 1."""
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def topics_of(index: GeneratedIndex) -> Numbers:
-    """The topic of each page, by the vectors that the index was generated with."""
-    parts = np.array_split(index.vectors[::CHUNKS_OF_PAGE], 50)
-    return np.concatenate([np.argmax(part @ index.centres.T, axis=1) for part in parts])
-
-
-async def give_topical_vectors(
-    database: Database, index: GeneratedIndex, topics: Numbers, meaning: Meaning
-) -> GeneratedIndex:
-    """Replaces all vectors; topics with numbers next to each other are of one domain."""
-    random = np.random.default_rng(5)
-    count = int(topics.max()) + 1
-    domains = meaning.some(random, DOMAINS)[np.arange(count) * DOMAINS // count]
-    centres = OF_DOMAIN * domains + OF_TOPIC * meaning.some(random, count)
-    of_chunks = np.repeat(topics, CHUNKS_OF_PAGE)
-    vectors = OF_CHUNK * meaning.some(random, len(of_chunks))
-    vectors += centres[of_chunks]
-    made = replace(index, vectors=unit(vectors), centres=unit(centres.astype(np.float32)))
-    await _store(database, made)
-    return made
-
-
-async def _store(database: Database, index: GeneratedIndex) -> None:
-    model = index.model
-    names = {"vectors": model.vectors, "bits": model.bits, "size": sql.Literal(model.dimension)}
-    async with database.pool.connection() as connection:
-        await connection.execute(
-            "CREATE TEMP TABLE given (chunk_id bigint, embedding halfvec) ON COMMIT DROP"
-        )
-        async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.set_types(["int8", "halfvec"])
-            for chunk, vector in enumerate(index.vectors):
-                await copy.write_row((chunk + 1, HalfVector(vector)))
-        for statement in REPLACE:
-            await connection.execute(sql.SQL(statement).format(**names))
