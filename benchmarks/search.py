@@ -51,7 +51,7 @@ async def _run(chunks: int, options: argparse.Namespace) -> Run:
             cells = await measure_cells(reader, scene, cells_of(scene), options.questions)
             async with serving(place.home, crawler, questions) as server:
                 calls = await measure_calls(
-                    reader, scene, floor, server, questions[-options.calls :]
+                    reader, scene, floor, server, questions[-4 * options.calls :]
                 )
                 rates = await measure_rates(reader, scene, server, questions)
                 used = await memory(reader, server.pid)
@@ -63,7 +63,7 @@ async def _run(chunks: int, options: argparse.Namespace) -> Run:
                 dimension=options.dimension,
                 at=datetime.now(UTC),
                 load=os.getloadavg()[1],
-                kinds=await measure_kinds(reader, scene, floor, questions[: options.calls]),
+                kinds=await measure_kinds(reader, scene, floor, questions[: 2 * options.calls]),
                 cells=cells,
                 calls=calls,
                 rates=rates,
@@ -80,7 +80,9 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--questions", type=int, default=QUESTIONS, help="for each asker and filter"
     )
-    parser.add_argument("--calls", type=int, default=CALLS, help="one after another")
+    parser.add_argument(
+        "--calls", type=int, default=CALLS, help="one after another; a multiple of 10"
+    )
     parser.add_argument(
         "--keep", type=Path, help="folder of indexes, made where they are not there"
     )

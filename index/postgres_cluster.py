@@ -205,7 +205,7 @@ def _initdb_options() -> list[str]:
 
 def _shared_megabytes() -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MEGABYTE
-    return max(32, min(256, memory // 16))
+    return max(32, min(1_024, memory // 16))
 
 
 def _utf8_ctype() -> str:

@@ -43,12 +43,16 @@ unknown AS MATERIALIZED (
         FROM plain_word JOIN word_term USING (lexeme)
         WHERE length(folded) >= 4 GROUP BY folded, place
     ) AS asked
-    WHERE coalesce((SELECT max(chunk_count) FROM term WHERE term_id = ANY(terms)), 0) <= 2000
-      AND (SELECT true FROM (
-               SELECT page_ref FROM chunk_term WHERE term_ids && terms LIMIT 1000
-           ) AS having_it CROSS JOIN LATERAL (
-               SELECT FROM shown_page WHERE shown_page.page_ref = having_it.page_ref OFFSET 0
-           ) AS page LIMIT 1) IS NULL
+    -- In this order, for only few chunks may be looked at.
+    WHERE CASE
+        WHEN coalesce((SELECT max(chunk_count) FROM term WHERE term_id = ANY(terms)), 0) > 2000
+        THEN false
+        ELSE (SELECT true FROM (
+                  SELECT page_ref FROM chunk_term WHERE term_ids && terms LIMIT 1000
+              ) AS having_it CROSS JOIN LATERAL (
+                  SELECT FROM shown_page WHERE shown_page.page_ref = having_it.page_ref OFFSET 0
+              ) AS page LIMIT 1) IS NULL
+        END
     ORDER BY place LIMIT 5
 ),
 near AS MATERIALIZED (

@@ -21,8 +21,8 @@ WALK = 1_000
 # and no more than half as many chunks are permitted, those are all scored instead.
 REACH = 10_000
 # Chunks that the rarest word may touch, in whatever order they are stored, where even that one is
-# more common; and as many again that have all the words.
-COMMON = 20_000
+# in more than the words together may touch; and as many again that have all the words.
+COMMON = 5_000
 MAX_TERMS = 96  # of those that the index knows, and of those that it does not know yet
 
 # Of a page, written down once: a search looks at no other.
@@ -112,7 +112,7 @@ question AS MATERIALIZED (
             ) || '}}/1000000000')::sparsevec AS weights,
            array_agg(term_id) AS terms,
            array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare,
-           min(n) FILTER (WHERE n > 0) > {common} AS is_common
+           min(n) FILTER (WHERE n > 0) > greatest({common}, {reach}) AS is_common
     FROM rarity, total WHERE rank <= {max_terms}
 ),
 reading AS MATERIALIZED (
@@ -186,7 +186,7 @@ lexical AS (
     UNION ALL SELECT * FROM worded
 ),
 candidate AS MATERIALIZED (
-    SELECT chunk_id FROM permitted, LATERAL (
+    SELECT chunk_id, permitted.page_ref FROM permitted, LATERAL (
         SELECT chunk_id, bits FROM {bits} AS chunk_bits
         WHERE chunk_bits.page_ref = permitted.page_ref AND {of_kinds}
         OFFSET 0) AS of_page
@@ -195,10 +195,11 @@ candidate AS MATERIALIZED (
 ),
 scanned AS MATERIALIZED (
     SELECT chunk_id, page_ref, distance
-    FROM (SELECT * FROM candidate UNION ALL SELECT chunk_id FROM quoting) AS near, LATERAL (
-        SELECT page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
+    FROM (SELECT * FROM candidate UNION ALL SELECT * FROM quoting) AS near, LATERAL (
+        SELECT embedding <#> %(vector)s::halfvec({dimension}) AS distance
         FROM {vectors} AS chunk_vector
-        WHERE chunk_vector.chunk_id = near.chunk_id AND {of_kinds} OFFSET 0) AS of_chunk
+        WHERE chunk_vector.chunk_id = near.chunk_id AND chunk_vector.page_ref = near.page_ref
+          AND {of_kinds} OFFSET 0) AS of_chunk
     ORDER BY distance LIMIT {leg}
 ),
 walked AS MATERIALIZED (
@@ -249,7 +250,9 @@ SELECT shown.total, shown.page_ref, passage.page_id, passage.title, passage.url,
        passage.attachment
 FROM shown JOIN best USING (page_ref)
 CROSS JOIN LATERAL (
-    SELECT * FROM shown_passage WHERE shown_passage.chunk_id = best.chunk_id OFFSET 0) AS passage
+    SELECT * FROM shown_passage
+    WHERE shown_passage.chunk_id = best.chunk_id AND shown_passage.page_ref = best.page_ref
+    OFFSET 0) AS passage
 WHERE best.rank <= %(passages)s
 ORDER BY shown.score DESC, shown.page_ref, best.rank
 """

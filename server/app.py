@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -17,22 +17,7 @@ from importlib.metadata import version
 from math import isfinite
 
 import uvicorn
-from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
-from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver import Context
-from mcp.types import (
-    INTERNAL_ERROR,
-    CallToolResult,
-    InputRequiredResult,
-    SubscribeRequestParams,
-    SubscriptionsListenRequestParams,
-    SubscriptionsListenResult,
-    Tool,
-    UnsubscribeRequestParams,
-)
-from pydantic import AnyUrl
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -49,15 +34,15 @@ from server.audit import OFF, STDERR, Audit
 from server.auth import Callers
 from server.auth_gate import Gate
 from server.auth_settings import HttpAuth, http_auth, transport_security
+from server.confluence_server import ConfluenceServer
 from server.deps import Deps, WhoAsks, always
 from server.limits import Limits
 from server.llm import ChatModel
 from server.question_models import QuestionModels
 from server.resources import register_resources
 from server.room import Room
-from server.schemas import concise, with_short_nulls, without_nulls
 from server.settings import ServerSettings
-from server.steady import SteadyPages, SteadySearcher, cancelled_once
+from server.steady import SteadyPages, SteadySearcher
 from server.streams import EndingStreams, Server
 from server.subscriptions import Subscriptions
 from server.tools import register_tools
@@ -176,56 +161,6 @@ async def open_webhooks(settings: ServerSettings) -> AsyncGenerator[Webhooks | N
         yield Webhooks(secret, partial(note, database))
 
 
-class _Server(MCPServer[Deps]):
-    """Lists its tools with short schemas: models read them in every conversation."""
-
-    def serve_subscriptions(self, subscriptions: Subscriptions, *, has_connections: bool) -> None:
-        """Lets clients subscribe; those of the older protocol need a connection that lasts."""
-        add = self._lowlevel_server.add_request_handler
-        add("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
-        if has_connections:
-            add("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
-            add("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
-
-    def refuse_subscriptions(self) -> None:
-        """Says so to clients that want to know of changes, where none are heard of."""
-        add = self._lowlevel_server.add_request_handler
-        add("subscriptions/listen", SubscriptionsListenRequestParams, _refuse_to_listen)
-
-    async def call_tool(
-        self,
-        name: str,
-        arguments: dict[str, object],
-        context: Context[Deps] | None = None,
-    ) -> CallToolResult | InputRequiredResult:
-        """What a tool gives; what it has begun ends with it, also when it is cancelled."""
-        return await cancelled_once(super().call_tool(name, arguments, context))
-
-    async def read_resource(
-        self, uri: AnyUrl | str, context: Context[Deps] | None = None
-    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """The same for a page as a resource."""
-        return await cancelled_once(super().read_resource(uri, context))
-
-    async def list_tools(self) -> list[Tool]:
-        """The tools as clients see them."""
-        return [
-            tool.model_copy(
-                update={
-                    "input_schema": without_nulls(concise(tool.input_schema)),
-                    "output_schema": with_short_nulls(concise(tool.output_schema)),
-                }
-            )
-            for tool in await super().list_tools()
-        ]
-
-
-async def _refuse_to_listen(
-    _: ServerRequestContext[Deps], __: SubscriptionsListenRequestParams
-) -> SubscriptionsListenResult:
-    raise MCPError(INTERNAL_ERROR, "This server does not hear of changes: read pages anew.")
-
-
 def create_server(
     open_deps: Callable[[], AbstractAsyncContextManager[Deps]],
     *,
@@ -254,7 +189,7 @@ def create_server(
 
     running: list[Deps] = []
     subscriptions = Subscriptions()
-    mcp = _Server(
+    mcp = ConfluenceServer(
         "confluence-mcp",
         title="Confluence",
         version=version("confluence-mcp"),

@@ -235,7 +235,7 @@ async def test_of_words_that_are_everywhere_chunks_with_all_of_them_come_first(
         if asked <= set(words) and scale.index.is_shown[chunk]
     }
 
-    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=300)
+    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=300, reach=300)
 
     assert len(having_all) >= len(found) == 10
     assert having_all.issuperset(found)
@@ -245,7 +245,7 @@ async def test_one_word_that_is_everywhere_finds_pages_that_have_it(scale: Scale
     word = scale.common_words().words.split()[0]
     question = Question(word, scale.index.vectors[0])
 
-    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=100)
+    found = await scale.pages(question, dense_share=0.0, scan_limit=WALK, common=100, reach=100)
 
     having = {
         chunk // CHUNKS_OF_PAGE

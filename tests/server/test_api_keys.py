@@ -131,11 +131,12 @@ async def test_whoever_answers_questions_finds_keys_but_makes_none(
         index_settings, application_name="tests reading", for_askers=True
     ) as reading:
         found = await ApiKeys(reading).find(key)
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+            await run(reading, "SET TRANSACTION READ WRITE")
         for change in ("INSERT INTO api_key (name, key_hash) VALUES ('x', '')",
                        "UPDATE api_key SET revoked_at = NULL", "DELETE FROM api_key"):  # fmt: skip
             with pytest.raises((psycopg.errors.InsufficientPrivilege,
                                 psycopg.errors.ReadOnlySqlTransaction)):  # fmt: skip
-                await run(reading, "SET TRANSACTION READ WRITE")
                 await run(reading, change)
 
     assert found is not None

@@ -1,0 +1,78 @@
+"""The MCP server as the library has it, with what ours does otherwise."""
+
+from collections.abc import Iterable
+
+from mcp import MCPError
+from mcp.server import MCPServer
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    InputRequiredResult,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+    Tool,
+    UnsubscribeRequestParams,
+)
+from pydantic import AnyUrl
+
+from server.deps import Deps
+from server.schemas import concise, with_short_nulls, without_nulls
+from server.steady import cancelled_once
+from server.subscriptions import Subscriptions
+
+
+class ConfluenceServer(MCPServer[Deps]):
+    """Lists its tools with short schemas, which models read in every conversation.
+
+    A call that is cancelled has ended whatever it began before it is over.
+    """
+
+    def serve_subscriptions(self, subscriptions: Subscriptions, *, has_connections: bool) -> None:
+        """Lets clients subscribe; those of the older protocol need a connection that lasts."""
+        add = self._lowlevel_server.add_request_handler
+        add("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
+        if has_connections:
+            add("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
+            add("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
+
+    def refuse_subscriptions(self) -> None:
+        """Says so to clients that want to know of changes, where none are heard of."""
+        add = self._lowlevel_server.add_request_handler
+        add("subscriptions/listen", SubscriptionsListenRequestParams, _refuse_to_listen)
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: dict[str, object],
+        context: Context[Deps] | None = None,
+    ) -> CallToolResult | InputRequiredResult:
+        """What a tool gives."""
+        return await cancelled_once(super().call_tool(name, arguments, context))
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Deps] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """What is at an address."""
+        return await cancelled_once(super().read_resource(uri, context))
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools as clients see them."""
+        return [
+            tool.model_copy(
+                update={
+                    "input_schema": without_nulls(concise(tool.input_schema)),
+                    "output_schema": with_short_nulls(concise(tool.output_schema)),
+                }
+            )
+            for tool in await super().list_tools()
+        ]
+
+
+async def _refuse_to_listen(
+    _: ServerRequestContext[Deps], __: SubscriptionsListenRequestParams
+) -> SubscriptionsListenResult:
+    raise MCPError(INTERNAL_ERROR, "This server does not hear of changes: read pages anew.")
