@@ -36,12 +36,13 @@ accented AS MATERIALIZED (
         WHERE vocabulary.folded = plain_word.folded AND term_id IS NOT NULL LIMIT 20) AS form
 ),
 -- Words that stand nowhere in what the asker is shown, for whether they stand in what is hidden
--- must not show in an answer; but a word in very many chunks is taken to be shown.
+-- must not show in an answer; but a word in very many chunks is taken to be shown. Of fewer than
+-- five letters every word is near some other: forgiving those costs more than it finds.
 unknown AS MATERIALIZED (
     SELECT folded FROM (
         SELECT folded, place, array_agg(term_id) AS terms
         FROM plain_word JOIN word_term USING (lexeme)
-        WHERE length(folded) >= 4 GROUP BY folded, place
+        WHERE length(folded) >= 5 GROUP BY folded, place
     ) AS asked
     -- In this order, for only few chunks may be looked at.
     WHERE CASE
@@ -56,7 +57,7 @@ unknown AS MATERIALIZED (
     ORDER BY place LIMIT 5
 ),
 near AS MATERIALIZED (
-    SELECT term_id, CASE edits WHEN 1 THEN 0.8 ELSE 0.6 END AS factor
+    SELECT term_id, CASE edits WHEN 1 THEN 0.8 ELSE 0.4 END AS factor
     FROM unknown, near_words(folded)
 ),
 -- Words of languages that write compounds as one word.

@@ -165,10 +165,11 @@ async def refill_by_another_model(variables: Variables, endpoint: OpenAIEndpoint
     await take_in(IndexSettings.model_validate(other.as_fields()), Wiki(ARTICLES), full=True)
 
 
+@pytest.mark.parametrize("configured", ["", "words"])
 async def test_an_index_refilled_by_another_model_is_searched_with_that_one(
-    own_wiki_url: str, endpoint: OpenAIEndpoint
+    own_wiki_url: str, endpoint: OpenAIEndpoint, configured: str
 ) -> None:
-    variables = replace(variables_for(own_wiki_url, endpoint), embedding_model="")
+    variables = replace(variables_for(own_wiki_url, endpoint), embedding_model=configured)
 
     async with serving(variables) as client:
         before = await titles(client, "TB-4031")
@@ -177,22 +178,6 @@ async def test_an_index_refilled_by_another_model_is_searched_with_that_one(
 
     assert before[0] == after[0] == "VPN"
     assert endpoint.requests[-1].body["model"] == "other-words"
-
-
-async def test_a_server_that_is_set_to_another_model_says_how_to_mend_it(
-    own_wiki_url: str, endpoint: OpenAIEndpoint
-) -> None:
-    variables = variables_for(own_wiki_url, endpoint)
-
-    async with serving(variables) as client:
-        await search(client, "TB-4031")
-        await refill_by_another_model(variables, endpoint)
-        said = await refused(client, "search_confluence", query="TB-4031")
-        page = await get_page(client, "100")
-
-    assert "other-words" in said
-    assert "EMBEDDING_MODEL" in said
-    assert page.title == "VPN"
 
 
 async def test_a_failing_embedding_endpoint_is_explained_and_gets_over(
