@@ -26,12 +26,12 @@ class Estimate:
 def estimates(columns: Sequence[Sequence[float]]) -> list[Estimate]:
     """The means of columns of equal length, with bootstrap intervals over their rows."""
     values = np.array(columns, dtype=np.float64).T
-    random = np.random.default_rng(SEED)
+    draws = np.random.default_rng(SEED)
     rows = len(values)
     # How often each row is drawn: a mean of a resample is then a product of matrices.
     means = np.concatenate(
         [
-            random.multinomial(rows, np.full(rows, 1 / rows), size=_AT_ONCE) @ values / rows
+            draws.multinomial(rows, np.full(rows, 1 / rows), size=_AT_ONCE) @ values / rows
             for _ in range(RESAMPLES // _AT_ONCE)
         ]
     )
@@ -50,10 +50,10 @@ def chances(columns: Sequence[Sequence[float]]) -> list[float]:
     Evaluation (2007).
     """
     values = np.array(columns, dtype=np.float64).T
-    random = np.random.default_rng(SEED)
+    draws = np.random.default_rng(SEED)
     seen = np.abs(values.sum(axis=0)) - _ROUNDING
     as_large = np.zeros(values.shape[1])
     for _ in range(RESAMPLES // _AT_ONCE):
-        signs = random.choice((-1.0, 1.0), size=(_AT_ONCE, len(values)))
+        signs = draws.choice((-1.0, 1.0), size=(_AT_ONCE, len(values)))
         as_large += (np.abs(signs @ values) >= seen).sum(axis=0)
     return [float(chance) for chance in (as_large + 1) / (RESAMPLES + 1)]

@@ -272,18 +272,17 @@ def test_without_a_chat_model_a_question_gets_passages(filled: Command) -> None:
     assert "hands the pager on at nine" in done.stdout
 
 
-def test_another_embedding_model_is_refused_in_two_lines(filled: Command) -> None:
+def test_an_ingest_with_another_embedding_model_is_refused_in_two_lines(filled: Command) -> None:
     other = Command(filled.folder, {**filled.variables, "EMBEDDING_MODEL": "local"})
     export = str(filled.folder / "export")
 
     search, ingest = other.run("search", "x"), other.run("ingest", "--export", export)
 
-    assert (search.returncode, ingest.returncode) == (FAILED, FAILED)
-    for done in (search, ingest):
-        what, remedy = done.stderr.strip().splitlines()[-2:]
-        assert "words (64 numbers)" in what
-        assert "confluence-mcp ingest --full" in remedy
-        assert "Traceback" not in done.stderr
+    assert (search.returncode, ingest.returncode) == (DONE, FAILED)
+    what, remedy = ingest.stderr.strip().splitlines()[-2:]
+    assert "words (64 numbers)" in what
+    assert "confluence-mcp reindex --embedding-model" in remedy
+    assert "Traceback" not in ingest.stderr
 
 
 @pytest.mark.parametrize(
