@@ -44,10 +44,10 @@ _OF_KINDS: LiteralString = (
     """(%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s::text[]::"char"[]))"""
 )
 _ASKED_CHUNKS: LiteralString = """
-    CASE WHEN %(kinds)s::text[] IS NULL THEN page.chunk_count ELSE
-        page.comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
-        + page.attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
-        + (page.chunk_count - page.comment_chunks - page.attachment_chunks)
+    CASE WHEN %(kinds)s::text[] IS NULL THEN chunk_count ELSE
+        comment_chunks * ('comment' = ANY(%(kinds)s::text[]))::int
+        + attachment_chunks * ('attachment' = ANY(%(kinds)s::text[]))::int
+        + (chunk_count - comment_chunks - attachment_chunks)
           * ('body' = ANY(%(kinds)s::text[]))::int
     END"""
 
@@ -73,8 +73,8 @@ route AS MATERIALIZED (
              %(updated_after)s::timestamptz) = 0 THEN 'many'
         WHEN (
             SELECT total.chunks * sum(CASE WHEN {may_show} THEN {asked_chunks} ELSE 0 END)
-                   > {scan_limit} * sum(chunk.chunk_count)
-            FROM sampled_page AS chunk, LATERAL (SELECT chunk.*) AS page) THEN 'many'
+                   > {scan_limit} * sum(chunk_count)
+            FROM sampled_page AS chunk) THEN 'many'
         ELSE 'few' END AS way
     FROM total, phrasing
 ),

@@ -4,19 +4,19 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg import AsyncConnection, sql
-from psycopg.errors import DiskFull, OutOfMemory
 from psycopg.rows import TupleRow
 
 from index.database import Database
-from index.models import EmbeddingModel, active_model
+from index.models import active_model
 from index.reindex import ReindexInProgress, explained
 from index.reindex_tables import drop_retired
 from index.runs import REINDEX, alone
 from index.upkeep_findings import Finding, Kind, Wish, bloat, missing
-from index.upkeep_graph import build_graph
-from index.upkeep_memory import Room, graph_memory, take_room, use_room
+from index.upkeep_graph import build_graph, memory_for_graph
+from index.upkeep_memory import build_in_room
 from index.upkeep_sizes import read_sizes, shown_bytes
 from index.vocabulary import rebuild_words
 
@@ -29,7 +29,6 @@ DROP_INDEX = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}")
 VACUUM = sql.SQL("VACUUM (ANALYZE) {}")
 ANALYSE = sql.SQL("ANALYZE {}")
 BYTES = "SELECT pg_relation_size(to_regclass(quote_ident(%(name)s)))"
-ROWS = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(quote_ident(%(name)s))"
 # Nothing is to be known of those that are gone.
 RECORD = """
 WITH gone AS (DELETE FROM fresh_index WHERE to_regclass(quote_ident(name)) IS NULL)
@@ -145,25 +144,13 @@ class _Upkeep:
         model = await active_model(self._connection)
         needed = 2 * (finding.fresh_bytes or finding.bytes or 0)
         if model is not None and finding.name == model.graph:
-            needed = await self._needed(model)
-        given = await take_room(self._connection, needed, self._wish.most_memory)
-        try:
-            await self._reindex(finding.name)
-        except (DiskFull, OutOfMemory):
-            if not given.workers:
-                raise
-            leftover = sql.Identifier(f"{finding.name}_ccnew")
-            await self._connection.execute(DROP_INDEX.format(leftover))
-            await use_room(self._connection, Room(given.memory, 0))
-            await self._reindex(finding.name)
+            needed = await memory_for_graph(self._connection, model)
+        build = partial(self._reindex, finding.name)
+        await build_in_room(self._connection, needed, self._wish.most_memory, build)
 
     async def _reindex(self, name: str) -> None:
+        await self._connection.execute(DROP_INDEX.format(sql.Identifier(f"{name}_ccnew")))
         await self._connection.execute(REINDEX_INDEX.format(sql.Identifier(name)))
         indexes = (await read_sizes(self._connection)).indexes
         row_count = next(index.row_count for index in indexes if index.name == name)
         await self._connection.execute(RECORD, {"name": name, "row_count": row_count})
-
-    async def _needed(self, model: EmbeddingModel) -> int:
-        row = await self._connection.execute(ROWS, {"name": model.graph})
-        (row_count,) = await row.fetchone() or (0,)
-        return graph_memory(max(row_count, 0), model.dimension)

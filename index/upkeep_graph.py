@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import LiteralString
 
 from psycopg import AsyncConnection, sql
-from psycopg.errors import DiskFull, OutOfMemory
 from psycopg.rows import TupleRow
 
 from index.database import Database
 from index.models import EmbeddingModel
-from index.upkeep_memory import Room, graph_memory, take_room, use_room
+from index.upkeep_memory import build_in_room, graph_memory
 
 logger = logging.getLogger(__name__)
 
@@ -60,28 +60,20 @@ async def _take_turn(connection: AsyncConnection[TupleRow]) -> None:
         await asyncio.sleep(LOOK_AGAIN)
 
 
+async def memory_for_graph(connection: AsyncConnection[TupleRow], model: EmbeddingModel) -> int:
+    """Bytes in which the graph of the vectors is built, as many as Postgres counted last."""
+    name = model.vectors.as_string()
+    row = await (await connection.execute(VECTORS, {"name": name})).fetchone()
+    return graph_memory(max(row[0], 0) if row else 0, model.dimension)
+
+
 async def _build(
     connection: AsyncConnection[TupleRow], model: EmbeddingModel, most_memory: int | None
 ) -> None:
     await connection.execute(ANALYSE.format(model.vectors))
-    name = model.vectors.as_string()
-    row = await (await connection.execute(VECTORS, {"name": name})).fetchone()
-    row_count = max(row[0], 0) if row else 0
-    needed = graph_memory(row_count, model.dimension)
-    given = await take_room(connection, needed, most_memory)
-    logger.info(
-        "graph index of model=%s rows=%d: memory=%d MB needed=%d MB workers=%d",
-        *(model.name, row_count, given.memory >> 20, needed >> 20, given.workers),
-    )
-    try:
-        await _create(connection, model)
-    except (DiskFull, OutOfMemory) as error:
-        if not given.workers:
-            raise
-        # Where workers meet, in shared memory, there is too little of it.
-        logger.info("graph index: alone, since workers find no room: problem=%r", str(error))
-        await use_room(connection, Room(given.memory, 0))
-        await _create(connection, model)
+    logger.info("graph index of model=%s", model.name)
+    needed = await memory_for_graph(connection, model)
+    await build_in_room(connection, needed, most_memory, partial(_create, connection, model))
 
 
 async def _create(connection: AsyncConnection[TupleRow], model: EmbeddingModel) -> None:

@@ -1,13 +1,18 @@
 """How much memory and how many workers a server gets to build an index."""
 
+import logging
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import AsyncConnection
+from psycopg.errors import DiskFull, OutOfMemory
 from psycopg.rows import TupleRow, class_row
 
 from index.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 # Bytes that the graph of one vector takes beside its numbers while it is built, with m = 16: by the
 # row at which builds ran out of memory, 1,483 to 1,546 in all for 384 numbers and 3,790 for 1,536.
@@ -96,12 +101,37 @@ async def take_room(
     async with connection.cursor(row_factory=class_row(Server)) as cursor:
         (server,) = await (await cursor.execute(SERVER)).fetchall()
     given = room(needed, server, Machine.this(), most)
-    await use_room(connection, given)
+    await _use_room(connection, given)
     return given
 
 
-async def use_room(connection: AsyncConnection[TupleRow], given: Room) -> None:
-    """Has a session build with so much, for as long as it takes."""
+async def build_in_room(
+    connection: AsyncConnection[TupleRow],
+    needed: int,
+    most: int | None,
+    build: Callable[[], Awaitable[None]],
+) -> None:
+    """Builds with the memory and the workers that fit; once more alone where workers do not.
+
+    What the first try left behind is for `build` to remove.
+    """
+    given = await take_room(connection, needed, most)
+    logger.info(
+        "builds an index memory=%d MB needed=%d MB workers=%d",
+        *(given.memory >> 20, needed >> 20, given.workers),
+    )
+    try:
+        await build()
+    except (DiskFull, OutOfMemory) as error:
+        if not given.workers:
+            raise
+        # Where workers meet, in shared memory, there is too little of it.
+        logger.info("alone, since workers find no room: problem=%r", str(error))
+        await _use_room(connection, Room(given.memory, 0))
+        await build()
+
+
+async def _use_room(connection: AsyncConnection[TupleRow], given: Room) -> None:
     values = {"memory": f"{given.memory // 1024}kB", "workers": str(given.workers)}
     await connection.execute(USE, values)
 

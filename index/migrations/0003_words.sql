@@ -146,6 +146,16 @@ CREATE FUNCTION spoken(text text) RETURNS text
             '\ufe0f\U0001f000-\U0001faff]+', ' ', 'g')
     END) || ' ';
 
+-- What the role that answers questions may read, besides the vectors of each model: added to by
+-- whatever makes more of it.
+CREATE TABLE readable (
+    name text PRIMARY KEY
+);
+INSERT INTO readable VALUES
+    ('schema_migration'), ('shown_page'), ('shown_chunk'), ('shown_comment'), ('shown_attachment'),
+    ('open_space'), ('common_language'), ('account'), ('api_key'), ('embedding_model'),
+    ('search_configuration'), ('term'), ('chunk_term'), ('vocabulary');
+
 -- Gives the role, where there is one, what it lacks.
 CREATE OR REPLACE FUNCTION grant_to_reader() RETURNS void
     LANGUAGE plpgsql AS $$
@@ -158,10 +168,7 @@ BEGIN
     FOR relation IN
         SELECT oid FROM pg_class
         WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'shown_page'::regclass)
-          AND (relname IN ('schema_migration', 'shown_page', 'shown_chunk', 'shown_comment',
-                           'shown_attachment', 'open_space', 'common_language', 'account',
-                           'api_key', 'embedding_model', 'search_configuration', 'term',
-                           'chunk_term', 'vocabulary')
+          AND (relname IN (SELECT name FROM readable)
                OR relname ~ '^chunk_(vector|bits)_[0-9]+$')
           AND NOT has_table_privilege('confluence_mcp_reader', oid, 'SELECT')
     LOOP

@@ -37,39 +37,5 @@ SELECT chunk_id, page_ref, page.page_id, page.title, page.url, space.key AS spac
           AND chunk.kind = 'attachment') AS attachment
 FROM chunk JOIN shown_page AS page USING (page_ref) JOIN space ON space.id = page.space_id;
 
--- Gives the role, where there is one, what it lacks.
-CREATE OR REPLACE FUNCTION grant_to_reader() RETURNS void
-    LANGUAGE plpgsql AS $$
-DECLARE
-    relation regclass;
-BEGIN
-    IF to_regrole('confluence_mcp_reader') IS NULL THEN
-        RETURN;
-    END IF;
-    FOR relation IN
-        SELECT oid FROM pg_class
-        WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'shown_page'::regclass)
-          AND (relname IN ('schema_migration', 'shown_page', 'shown_chunk', 'shown_comment',
-                           'shown_attachment', 'shown_passage', 'sampled_page', 'open_space',
-                           'common_language', 'account',
-                           'api_key', 'embedding_model', 'search_configuration', 'term',
-                           'chunk_term', 'vocabulary')
-               OR relname ~ '^chunk_(vector|bits)_[0-9]+$')
-          AND NOT has_table_privilege('confluence_mcp_reader', oid, 'SELECT')
-    LOOP
-        EXECUTE format('GRANT SELECT ON %s TO confluence_mcp_reader', relation);
-    END LOOP;
-    IF NOT has_schema_privilege('confluence_mcp_reader', current_schema(), 'USAGE') THEN
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO confluence_mcp_reader', current_schema());
-    END IF;
-    IF NOT may_be_reader() THEN
-        BEGIN
-            GRANT confluence_mcp_reader TO CURRENT_USER;
-        EXCEPTION WHEN insufficient_privilege THEN
-            RAISE WARNING 'confluence_mcp_reader is not granted: %', SQLERRM;
-        END;
-    END IF;
-EXCEPTION WHEN insufficient_privilege THEN
-    RAISE WARNING 'confluence_mcp_reader lacks rights: %', SQLERRM;
-END $$;
+INSERT INTO readable VALUES ('sampled_page'), ('shown_passage');
 SELECT grant_to_reader();

@@ -36,3 +36,6 @@ ALTER TABLE term_change SET (autovacuum_vacuum_scale_factor = 0,
                              autovacuum_vacuum_insert_scale_factor = 0.2);
 ALTER TABLE request_slot SET (autovacuum_vacuum_scale_factor = 0,
                               autovacuum_vacuum_threshold = 500);
+
+-- Graphs are built by themselves now, beside those who read and write.
+DROP FUNCTION create_hnsw;

@@ -20,6 +20,8 @@ from psycopg.types.json import Jsonb
 from index.database import Database
 from index.models import EmbeddingModel, active_model
 from index.records import ChunkKind
+from index.upkeep_graph import build_graph
+from index.upkeep_memory import bytes_of
 from tests.index.generated_rows import (
     Connection,
     Numbers,
@@ -157,8 +159,8 @@ async def generate_index(
             await _copy_chunks(connection, words)
             await _copy_terms(connection, words)
             await _copy_vectors(connection, index)
-        if hnsw:
-            await connection.execute("SELECT create_hnsw(%s::int)", [model.id])
+    if hnsw:
+        await build_graph(database, model, bytes_of(memory))
     await _analyse(database, model)
     return index
 

@@ -10,6 +10,7 @@ from index.errors import EmbeddingError, ModelMismatchError
 from index.models import MAX_DIMENSION, active_model, claim_model, require_model
 from index.search import Searcher
 from index.store import forget_site
+from index.upkeep_graph import build_graph
 from tests.index.small_wiki import GivenVectors, SmallWiki, page
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +92,7 @@ async def test_the_longest_vectors_are_stored_found_and_walked(database: Databas
     wiki = await SmallWiki.open(database, model_of("largest", MAX_DIMENSION))
 
     await wiki.put(page(), "alpha")
-    await wiki.rows("SELECT create_hnsw(%(model)s::int)::text", model=wiki.model.id)
+    await build_graph(database, wiki.model)
     await wiki.put(page("2"), "beta")
 
     assert len((await wiki.searcher.search(CRAWLER, "alpha", dense_share=1.0)).hits) == 2
