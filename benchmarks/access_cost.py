@@ -5,16 +5,17 @@ Views of the same names in other schemas stand in for those that the statement r
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 import numpy as np
+from psycopg import AsyncRawCursor
 
 from benchmarks.asked import Answer, ask, parameters_of
 from benchmarks.guarded_index import Scene, Someone
 from index.access import read_as
 from index.database import Database
-from index.search_statement import search_statement
+from index.search_statement import SearchStatement, search_statement
 from tests.index.generated_index import Question
 
 QUESTIONS = 30
@@ -67,7 +68,7 @@ _PLANNING = re.compile(r"Planning Time: (\S+) ms")
 class _Way:
     """A statement, as whom, and with which filters."""
 
-    statement: bytes
+    statement: SearchStatement
     asker: Someone
     filters: Mapping[str, object]
 
@@ -79,24 +80,29 @@ async def measure_cost(
     await _execute(owner, STAND_INS)
     print(f"\n{'asker':18}{'without':>9}{'rule':>9}{'ratio':>7}{'wall':>9}{'ratio':>7}", end="")
     print(f"{'both':>9}{'ratio':>7}   planning without, with")
-    statement = search_statement(scene.index.model).as_bytes()
+    statement = search_statement(scene.index.model)
     for someone in scene.people:
         asked = [scene.question(someone.shown, 1_000 + n) for n in range(questions)]
         await _compare(reader, someone, _ways(statement, scene.people[0], someone), asked)
     await _execute(owner, REMOVE)
 
 
-def _ways(statement: bytes, crawler: Someone, someone: Someone) -> dict[str, _Way]:
+def _ways(statement: SearchStatement, crawler: Someone, someone: Someone) -> dict[str, _Way]:
     """Without the rule a filter chooses the same pages, where one can."""
     filters = {"spaces": [key.lower() for key in someone.spaces] or None}
     ways = {
         "rule": _Way(statement, someone, {}),
-        "wall": _Way(_VIEWS.sub(rb"walled.\1", statement), someone, {}),
-        "both": _Way(_VIEWS.sub(rb"twofold.\1", statement), someone, {}),
+        "wall": _Way(_reading("walled", statement), someone, {}),
+        "both": _Way(_reading("twofold", statement), someone, {}),
     }
     if someone.spaces or someone.shown.sum() == crawler.shown.sum():
-        ways["without"] = _Way(_VIEWS.sub(rb"bare.\1", statement), crawler, filters)
+        ways["without"] = _Way(_reading("bare", statement), crawler, filters)
     return ways
+
+
+def _reading(schema: str, statement: SearchStatement) -> SearchStatement:
+    """The statement over stand-ins for the views."""
+    return replace(statement, text=_VIEWS.sub(rb"%s.\1" % schema.encode(), statement.text))
 
 
 async def _compare(
@@ -133,8 +139,10 @@ async def _planning(reader: Database, way: _Way, questions: Sequence[Question]) 
     async with read_as(reader, way.asker.asker) as connection:
         for question in questions[:10]:
             values = {**parameters_of(question), **way.filters}
-            rows = await connection.execute(b"EXPLAIN (SUMMARY) " + way.statement, values)
-            text = "\n".join([row[0] async for row in rows])
+            cursor = AsyncRawCursor(connection)
+            explained = replace(way.statement, text=b"EXPLAIN (SUMMARY) " + way.statement.text)
+            await explained.execute(cursor, values)
+            text = "\n".join([row[0] async for row in cursor])
             times += [float(found) for found in _PLANNING.findall(text)]
     return float(np.median(times))
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import sql
 
 from benchmarks.asked import Answer, ask
 from benchmarks.guarded_index import Flags, Scene, Someone
 from index.database import Database
-from index.search_statement import search_statement
+from index.search_statement import SearchStatement, search_statement
 from tests.index.generated_index import CHUNKS_OF_PAGE, Question
 
 QUESTIONS = 40
@@ -68,7 +67,7 @@ def _best_pages(cosines: NDArray[np.float32]) -> list[int]:
     return list(dict.fromkeys(pages))[:TOP]
 
 
-async def _recall(reader: Database, statement: sql.Composed, case: _Case, number: int) -> float:
+async def _recall(reader: Database, statement: SearchStatement, case: _Case, number: int) -> float:
     question, expected = case.questions[number], case.expected[number]
     answer = await ask(reader, case.someone.asker, statement, question, dense_share=1.0, limit=TOP)
     return len(set(answer.pages) & set(expected)) / len(expected)

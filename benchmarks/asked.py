@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgvector import HalfVector
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import TupleRow
 
 from index.access import Asker, read_as
 from index.database import Database
+from index.search_statement import SearchStatement
 from tests.index.generated_index import Question
 
 NOTHING: Mapping[str, object] = dict.fromkeys(
@@ -36,7 +37,7 @@ class Answer:
 async def ask(
     database: Database,
     asker: Asker,
-    statement: bytes | sql.Composed,
+    statement: SearchStatement,
     question: Question,
     **values: object,
 ) -> Answer:
@@ -45,7 +46,9 @@ async def ask(
     started = time.perf_counter()
     async with read_as(database, asker) as connection:
         before = cpu_ms(connection)
-        rows = await (await connection.execute(statement, parameters)).fetchall()
+        cursor = AsyncRawCursor(connection)
+        await statement.execute(cursor, parameters)
+        rows = await cursor.fetchall()
         used = cpu_ms(connection) - before
     return Answer([row[1] - 1 for row in rows], (time.perf_counter() - started) * 1000, used)
 

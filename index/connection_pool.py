@@ -16,6 +16,7 @@ Connection = psycopg.AsyncConnection[TupleRow]
 Conninfo = Callable[[], Awaitable[str]]
 
 PREPARED_AFTER = 5  # executions of a statement on one connection
+PREPARED_MOST = 20  # on one connection: the plan of a search takes a megabyte
 PAUSE = 0.1  # seconds between attempts, once there were more than connections
 
 SET = """
@@ -175,6 +176,7 @@ class PostgresPool:
 
     async def _configure(self, connection: Connection) -> None:
         session = self._session
+        connection.prepared_max = PREPARED_MOST
         await register_vector_async(connection)
         if session.as_reader:
             row = await (await connection.execute(MAY_BE_READER)).fetchone()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pgvector import HalfVector
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.errors import UndefinedTable
 from psycopg.rows import TupleRow, class_row
 
@@ -20,7 +20,7 @@ from index.phrases import phrase_values
 from index.reranking import Reranker, Reranking
 from index.results import Filters, Hit, SearchResult
 from index.search_rows import SearchRow, hits_by_page
-from index.search_statement import search_statement
+from index.search_statement import SearchStatement, search_statement
 
 MAX_QUERY = 20_000  # characters
 # Share of the vector leg in the fused score, and what is left of it when the question is in a
@@ -62,7 +62,7 @@ FROM shown_page WHERE page_ref = ANY(%(page_refs)s::bigint[])
 class _Ready:
     model: EmbeddingModel
     embedder: Embedder
-    statement: sql.Composed
+    statement: SearchStatement
     languages: frozenset[str]
     until: float
 
@@ -193,11 +193,9 @@ class Searcher:
         values = values | {"vector": HalfVector(vector)}
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
-        async with (
-            read_as(self._database, asker) as connection,
-            connection.cursor(row_factory=class_row(SearchRow)) as cursor,
-        ):
-            await cursor.execute(ready.statement, values)
+        async with read_as(self._database, asker) as connection:
+            cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
+            await ready.statement.execute(cursor, values)
             rows = await cursor.fetchall()
             hits = hits_by_page(rows)
             texts = await _page_texts(connection, look_alikes(hits))

@@ -1,22 +1,27 @@
 """The search statement: both legs over what may be shown, and their fusion, in one trip."""
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import LiteralString
 
-from psycopg import sql
+from psycopg import AsyncRawCursor, sql
+from psycopg.rows import Row
 
 from index.models import EmbeddingModel
 from index.phrases import PHRASED
 from index.question_terms import QUESTION_TERMS
 
-# Up to about this many permitted chunks an index-only scan of binary-quantised vectors with exact
-# re-ranking is as fast as the graph and misses almost nothing; above it the graph is walked.
-SCAN_LIMIT = 60_000
+# Up to so many permitted chunks an index-only scan of binary-quantised vectors, with exact order
+# after it, takes no more time than the graph, and misses almost nothing; above it the graph is
+# walked. A scan takes longer with each chunk, a walk with each that it passes in vain: they took
+# the same where 3,500 of 10,000 chunks were permitted, 16,000 of 100,000, 90,000 of 1,000,000.
+SCAN_SHARE, SCAN_POWER, SCAN_LIMIT = 5.5, 0.7, 100_000
 LEG = 200  # chunks that each leg hands to the fusion
 RERANK = 2_000  # chunks that the scan of bits hands to exact distances
-# Chunks that the walk through the graph hands to exact order. It meets the best of them late where
-# it went astray, or where the nearest topics are hidden from the asker: of 500,000 chunks, half of
-# them hidden, a walk for the leg alone finds 89 % of the best ten, this one 98 %.
-WALK = 1_000
+# Chunks that the walk through the graph hands to exact order. How well it knows its way is up to
+# `hnsw.ef_search` in index/database.py.
+WALK = 300
 # Chunks that the words of a question may touch, rarest words first. Where that leaves words out
 # and no more than half as many chunks are permitted, those are all scored instead.
 REACH = 10_000
@@ -25,9 +30,11 @@ REACH = 10_000
 COMMON = 5_000
 MAX_TERMS = 96  # of those that the index knows, and of those that it does not know yet
 
+_PLACEHOLDER = re.compile(rb"%\((\w+)\)s")
+
 # Of a page, written down once: a search looks at no other.
 _PASSES: LiteralString = """(
-    (%(spaces)s::text[] IS NULL OR space_id = ANY((SELECT space_ids FROM asked_space)::int[]))
+    (%(spaces)s::text[] IS NULL OR (space_id IN (SELECT space_id FROM asked_space)) IS TRUE)
     AND (%(labels)s::text[] IS NULL OR labels @> %(labels)s::text[])
     AND (%(content_types)s::text[] IS NULL OR content_type = ANY(%(content_types)s::text[]))
     AND (%(author)s::text IS NULL OR strpos(lower(author), lower(%(author)s::text)) > 0)
@@ -53,11 +60,16 @@ _ASKED_CHUNKS: LiteralString = """
 
 _STATEMENT: LiteralString = """
 WITH
+-- Worked out once: in a plan for any values, what is made of a parameter is made anew for each row.
+asked AS MATERIALIZED (
+    SELECT vector, binary_quantize(vector)::bit({dimension}) AS bits
+    FROM (SELECT %(vector)s::halfvec({dimension}) AS vector) AS given
+),
 {question_terms}
 {phrased}
 asked_space AS MATERIALIZED (
-    SELECT array_agg(space_id) AS space_ids FROM open_space
-    WHERE lower(key) = ANY(%(spaces)s::text[])
+    SELECT space_id FROM open_space
+    WHERE %(spaces)s::text[] IS NULL OR lower(key) = ANY(%(spaces)s::text[])
 ),
 total AS MATERIALIZED (
     SELECT coalesce((SELECT chunk_count FROM term WHERE term_id = 0), 0) AS chunks
@@ -67,30 +79,48 @@ total AS MATERIALIZED (
 route AS MATERIALIZED (
     SELECT CASE
         WHEN is_asked THEN 'phrased'
-        WHEN total.chunks <= {scan_limit} THEN 'few'
+        WHEN {is_scanned} THEN 'few'
         WHEN asks_for_everything() AND num_nonnulls(%(spaces)s::text[], %(labels)s::text[],
              %(content_types)s::text[], %(kinds)s::text[], %(author)s::text, %(ancestor)s::text,
              %(updated_after)s::timestamptz) = 0 THEN 'many'
         WHEN (
             SELECT total.chunks * sum(CASE WHEN {may_show} THEN {asked_chunks} ELSE 0 END)
-                   > {scan_limit} * sum(chunk_count)
+                   > least({scan_limit}, {scan_share} * power(total.chunks, {scan_power}))
+                     * sum(chunk_count)
             FROM sampled_page AS chunk) THEN 'many'
-        ELSE 'few' END AS way
+        ELSE 'few' END AS way,
+        CASE
+        WHEN %(labels)s::text[] IS NOT NULL THEN 'label'
+        WHEN %(ancestor)s::text IS NOT NULL THEN 'ancestor'
+        WHEN num_nonnulls(%(content_types)s::text[], %(author)s::text,
+                          %(updated_after)s::timestamptz) > 0 THEN 'page'
+        ELSE 'space' END AS filter
     FROM total, phrasing
 ),
 -- All pages that may be shown to the asker and pass the filters, where they are not many.
 permitted AS MATERIALIZED (
     SELECT page_ref, chunk_count FROM (
+        -- Each arm as its index has it: by space alone, what an index of pages holds is enough.
         SELECT page_ref, {asked_chunks} AS chunk_count
-        FROM open_space AS space, LATERAL (
-            SELECT * FROM shown_page WHERE shown_page.space_id = space.space_id AND {passes}
+        FROM asked_space, LATERAL (
+            SELECT page_ref, chunk_count, comment_chunks, attachment_chunks FROM shown_page
+            WHERE shown_page.space_id = asked_space.space_id OFFSET 0) AS page
+        WHERE (SELECT way = 'few' AND filter = 'space' FROM route)
+        UNION ALL
+        SELECT page_ref, {asked_chunks}
+        FROM asked_space, LATERAL (
+            SELECT * FROM shown_page WHERE shown_page.space_id = asked_space.space_id AND {passes}
             OFFSET 0) AS page
-        WHERE num_nonnulls(%(labels)s::text[], %(ancestor)s::text) = 0
-          AND (SELECT way = 'few' FROM route)
+        WHERE (SELECT way = 'few' AND filter = 'page' FROM route)
         UNION ALL
         SELECT page_ref, {asked_chunks} FROM shown_page AS page
-        WHERE num_nonnulls(%(labels)s::text[], %(ancestor)s::text) > 0
-          AND (SELECT way = 'few' FROM route) AND {passes}
+        WHERE (SELECT way = 'few' AND filter = 'label' FROM route)
+          AND labels @> %(labels)s::text[] AND {passes}
+        UNION ALL
+        SELECT page_ref, {asked_chunks} FROM shown_page AS page
+        WHERE (SELECT way = 'few' AND filter = 'ancestor' FROM route)
+          AND (page_id = %(ancestor)s::text OR ancestors @> ARRAY[%(ancestor)s::text])
+          AND {passes}
     ) AS page WHERE chunk_count > 0
 ),
 size AS MATERIALIZED (SELECT coalesce(sum(chunk_count), 0) AS chunks FROM permitted),
@@ -190,23 +220,23 @@ candidate AS MATERIALIZED (
         SELECT chunk_id, bits FROM {bits} AS chunk_bits
         WHERE chunk_bits.page_ref = permitted.page_ref AND {of_kinds}
         OFFSET 0) AS of_page
-    ORDER BY bits <~> binary_quantize(%(vector)s::halfvec({dimension}))::bit({dimension})
+    ORDER BY bits <~> (SELECT bits FROM asked)
     LIMIT {rerank}
 ),
 scanned AS MATERIALIZED (
     SELECT chunk_id, page_ref, distance
     FROM (SELECT * FROM candidate UNION ALL SELECT * FROM quoting) AS near, LATERAL (
-        SELECT embedding <#> %(vector)s::halfvec({dimension}) AS distance
+        SELECT embedding <#> (SELECT vector FROM asked) AS distance
         FROM {vectors} AS chunk_vector
         WHERE chunk_vector.chunk_id = near.chunk_id AND chunk_vector.page_ref = near.page_ref
           AND {of_kinds} OFFSET 0) AS of_chunk
     ORDER BY distance LIMIT {leg}
 ),
 walked AS MATERIALIZED (
-    SELECT chunk_id, page_ref, embedding <#> %(vector)s::halfvec({dimension}) AS distance
+    SELECT chunk_id, page_ref, embedding <#> (SELECT vector FROM asked) AS distance
     FROM {vectors} AS chunk
     WHERE (SELECT way = 'many' FROM route) AND {of_kinds} AND {may_show}
-    ORDER BY embedding <#> %(vector)s::halfvec({dimension}) LIMIT {walk}
+    ORDER BY embedding <#> (SELECT vector FROM asked) LIMIT {walk}
 ),
 dense AS (
     SELECT chunk_id, page_ref, -distance AS score FROM scanned
@@ -258,6 +288,21 @@ ORDER BY shown.score DESC, shown.page_ref, best.rank
 """
 
 
+@dataclass(frozen=True, slots=True)
+class SearchStatement:
+    """The statement with numbered placeholders, and the name of the value for each.
+
+    psycopg takes named ones apart anew in each call where a statement is this long.
+    """
+
+    text: bytes
+    names: Sequence[str]
+
+    async def execute(self, cursor: AsyncRawCursor[Row], values: Mapping[str, object]) -> None:
+        """Runs it with the values by name; prepared, since planning takes as long as running."""
+        await cursor.execute(self.text, [values[name] for name in self.names], prepare=True)
+
+
 def search_statement(
     model: EmbeddingModel,
     *,
@@ -266,8 +311,8 @@ def search_statement(
     rerank: int = RERANK,
     walk: int = WALK,
     common: int = COMMON,
-) -> sql.Composed:
-    """The statement over the vectors of one model.
+) -> SearchStatement:
+    """The statement over the vectors of one model; without a graph they are scanned always.
 
     Parameters: `query` (text prepared by `searchable`), `configurations` (of the languages that
     the query may be in), `phrases` and `phrase_words` (by `phrase_values`), `vector` (HalfVector),
@@ -276,7 +321,7 @@ def search_statement(
     NULL for no limit.
     """
     passes = sql.SQL(_PASSES)
-    return sql.SQL(_STATEMENT).format(
+    composed = sql.SQL(_STATEMENT).format(
         question_terms=sql.SQL(QUESTION_TERMS),
         phrased=sql.SQL(PHRASED),
         passes=passes,
@@ -286,7 +331,10 @@ def search_statement(
         vectors=model.vectors,
         bits=model.bits,
         dimension=sql.Literal(model.dimension),
+        is_scanned=sql.Literal(not model.has_hnsw),
         scan_limit=sql.Literal(scan_limit),
+        scan_share=sql.Literal(SCAN_SHARE),
+        scan_power=sql.Literal(SCAN_POWER),
         leg=sql.Literal(LEG),
         rerank=sql.Literal(rerank),
         walk=sql.Literal(walk),
@@ -294,3 +342,11 @@ def search_statement(
         common=sql.Literal(common),
         max_terms=sql.Literal(MAX_TERMS),
     )
+    return _numbered(composed.as_bytes())
+
+
+def _numbered(statement: bytes) -> SearchStatement:
+    names = list(dict.fromkeys(name.decode() for name in _PLACEHOLDER.findall(statement)))
+    numbers = {name: b"$%d" % number for number, name in enumerate(names, start=1)}
+    text = _PLACEHOLDER.sub(lambda match: numbers[match[1].decode()], statement)
+    return SearchStatement(text, names)

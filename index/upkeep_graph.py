@@ -15,7 +15,7 @@ from index.upkeep_memory import build_in_room, graph_memory
 logger = logging.getLogger(__name__)
 
 # Chunks from which it is worth its upkeep: fewer are read faster one by one.
-HNSW_FROM = 50_000
+HNSW_FROM = 10_000
 LOOK_AGAIN = 1.0  # seconds
 
 TAKE_TURN = "SELECT pg_try_advisory_lock(hashtextextended('confluence-mcp graph', 0))"

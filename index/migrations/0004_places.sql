@@ -17,7 +17,7 @@ CREATE INDEX page_language ON page (language);
 -- there are that it may look at.
 CREATE VIEW sampled_page AS
 SELECT page_ref, chunk_count, comment_chunks, attachment_chunks FROM page
-WHERE state <> 'tombstoned' ORDER BY hashint8(page_ref) LIMIT 1000;
+WHERE state <> 'tombstoned' ORDER BY hashint8(page_ref) LIMIT 400;
 
 -- As before, but whoever asks for everything is not compared with lists of everything.
 CREATE OR REPLACE VIEW shown_page AS

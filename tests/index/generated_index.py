@@ -8,7 +8,7 @@ has, as names of hosts and tickets are.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
@@ -162,7 +162,7 @@ async def generate_index(
     if hnsw:
         await build_graph(database, model, bytes_of(memory))
     await _analyse(database, model)
-    return index
+    return replace(index, model=replace(model, has_hnsw=hnsw))
 
 
 def term_id(configuration: str, lexeme: str) -> int:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "p@ss:wörd"
 SESSION = {
     "application_name": "tests",
-    "hnsw.ef_search": "200",
+    "hnsw.ef_search": "1000",
     "hnsw.iterative_scan": "relaxed_order",
     "hnsw.max_scan_tuples": "40000",
     "jit": "off",

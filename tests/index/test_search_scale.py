@@ -7,19 +7,27 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from psycopg import sql
-from psycopg.rows import DictRow, dict_row
+from psycopg import AsyncRawCursor, sql
+from psycopg.rows import class_row
 from pydantic import SecretStr
 
 from index.access import CRAWLER, read_as
 from index.database import Database
-from index.search_statement import COMMON, LEG, REACH, search_statement
+from index.search_rows import SearchRow
+from index.search_statement import (
+    COMMON,
+    LEG,
+    REACH,
+    SCAN_LIMIT,
+    SearchStatement,
+    search_statement,
+)
 from index.settings import IndexSettings
 from tests.conftest import Postgres
 from tests.index.generated_index import (
@@ -43,7 +51,7 @@ FILTERS: Mapping[str, object] = dict.fromkeys(
         *("ancestor", "updated_after"),
     ]
 )
-EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) ")
+EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF) EXECUTE asked ({})")
 Shown = NDArray[np.bool_]
 
 
@@ -56,41 +64,44 @@ class Scale:
 
     async def pages(self, question: Question, **values: object) -> list[int]:
         """Ten pages by number, best first; none that score nothing."""
-        rows = await self._rows(sql.SQL(""), question, values)
-        return [row["page_ref"] - 1 for row in rows if row["page_score"] > 0]
+        statement, parameters = self._asking(question, values)
+        async with read_as(self.database, CRAWLER) as connection:
+            cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
+            await statement.execute(cursor, parameters)
+            return [row.page_ref - 1 for row in await cursor.fetchall() if row.page_score > 0]
 
     async def plan(self, question: Question, **values: object) -> str:
-        """The plan that found them, without what was never executed."""
-        rows = await self._rows(EXPLAIN, question, values)
-        lines: list[str] = [row["QUERY PLAN"] for row in rows]
+        """The plan that found them, made for any values; without what was never executed."""
+        statement, parameters = self._asking(question, values)
+        given = sql.SQL(", ").join(_literal(parameters[name]) for name in statement.names)
+        async with read_as(self.database, CRAWLER) as connection:
+            await connection.execute(b"PREPARE asked AS " + statement.text, prepare=False)
+            rows = await connection.execute(EXPLAIN.format(given), prepare=False)
+            lines: list[str] = [row[0] async for row in rows]
+            await connection.execute("DEALLOCATE asked", prepare=False)
         return "\n".join(line for line in lines if "never executed" not in line)
 
-    async def _rows(
-        self, before: sql.SQL, question: Question, values: Mapping[str, object]
-    ) -> list[DictRow]:
+    def _asking(
+        self, question: Question, values: Mapping[str, object]
+    ) -> tuple[SearchStatement, Mapping[str, object]]:
         given = {
             **{"scan_limit": SCAN, "reach": REACH, "common": COMMON, "dense_share": 0.5},
             **FILTERS,
             **values,
         }
+        scan_limit = int(str(given["scan_limit"]))
         statement = search_statement(
-            self.index.model,
-            scan_limit=int(str(given["scan_limit"])),
+            replace(self.index.model, has_hnsw=scan_limit != SCAN),
+            scan_limit=scan_limit,
             reach=int(str(given["reach"])),
             common=int(str(given["common"])),
             walk=LEG,  # for a longer one would be most of a small index
         )
-        parameters = {
+        return statement, {
             **{"query": question.words, "configurations": ["simple"], "passages": 1},
             **{"vector": HalfVector(question.vector), "limit": 10, "offset": 0},
             **given,
         }
-        async with (
-            read_as(self.database, CRAWLER) as connection,
-            connection.cursor(row_factory=dict_row) as cursor,
-        ):
-            await cursor.execute(before + statement, parameters)
-            return await cursor.fetchall()
 
     def questions(self, space: int | None = None) -> list[Question]:
         return [self.index.question(seed, space) for seed in range(QUESTIONS)]
@@ -127,10 +138,14 @@ class Scale:
 async def scale(postgres: Postgres, migrated_template: str) -> AsyncGenerator[Scale]:
     with postgres.copy_of(migrated_template) as name:
         settings = IndexSettings.model_validate({"postgres_url": SecretStr(postgres.url(name))})
-        async with Database.open(settings, application_name="scale") as database:
-            yield Scale(
-                database, await generate_index(database, chunks=CHUNKS, dimension=DIMENSION)
-            )
+        async with Database.open(settings, application_name="owner") as owner:
+            index = await generate_index(owner, chunks=CHUNKS, dimension=DIMENSION)
+        async with Database.open(settings, application_name="scale", for_askers=True) as database:
+            yield Scale(database, index)
+
+
+def _literal(value: object) -> sql.Composable:
+    return sql.Literal(value.to_text() if isinstance(value, HalfVector) else value)
 
 
 def recall(found: list[int], expected: list[int]) -> float:
@@ -257,10 +272,8 @@ async def test_one_word_that_is_everywhere_finds_pages_that_have_it(scale: Scale
 
 
 async def test_a_sample_of_the_pages_tells_in_which_way_chunks_are_found(scale: Scale) -> None:
-    of_half = int((scale.index.is_shown & (scale.index.pages % 2 == 0)).sum())
-
-    few = await scale.plan(scale.index.question(1), scan_limit=of_half * 2, labels=["half"])
-    many = await scale.plan(scale.index.question(1), scan_limit=of_half // 2, labels=["half"])
+    few = await scale.plan(scale.index.question(1), scan_limit=SCAN_LIMIT, labels=["tenth"])
+    many = await scale.plan(scale.index.question(1), scan_limit=SCAN_LIMIT, labels=["half"])
 
     assert "chunk_vector_hnsw_1" not in few
     assert "chunk_vector_hnsw_1" in many

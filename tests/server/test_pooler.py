@@ -102,8 +102,8 @@ async def test_each_transaction_is_set_up_and_leaves_nothing_behind(
     second = await mine(database, CRAWLER)
 
     pid = first[0]
-    assert first == (pid, "confluence_mcp_reader", "on", "200", "0", "{1}")
-    assert second == (pid, "confluence_mcp_reader", "on", "200", "0", "everything")
+    assert first == (pid, "confluence_mcp_reader", "on", "1000", "0", "{1}")
+    assert second == (pid, "confluence_mcp_reader", "on", "1000", "0", "everything")
     for left in (after_first, after_failure):
         assert left[:3] == (pid, DATABASE, "off")
         assert left[3] in (None, "", "40")
