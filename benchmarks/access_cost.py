@@ -141,7 +141,7 @@ async def _planning(reader: Database, way: _Way, questions: Sequence[Question]) 
             values = {**parameters_of(question), **way.filters}
             cursor = AsyncRawCursor(connection)
             explained = replace(way.statement, text=b"EXPLAIN (SUMMARY) " + way.statement.text)
-            await explained.execute(cursor, values)
+            await explained.run(cursor, values)
             text = "\n".join([row[0] async for row in cursor])
             times += [float(found) for found in _PLANNING.findall(text)]
     return float(np.median(times))

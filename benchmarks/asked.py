@@ -44,10 +44,10 @@ async def ask(
     """The best pages for a question, with all of the transaction that it takes."""
     parameters = parameters_of(question) | values
     started = time.perf_counter()
-    async with read_as(database, asker) as connection:
+    async with read_as(database, asker, planned_once=True) as connection:
         before = cpu_ms(connection)
         cursor = AsyncRawCursor(connection)
-        await statement.execute(cursor, parameters)
+        await statement.run(cursor, parameters)
         rows = await cursor.fetchall()
         used = cpu_ms(connection) - before
     return Answer([row[1] - 1 for row in rows], (time.perf_counter() - started) * 1000, used)

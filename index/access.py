@@ -33,7 +33,10 @@ class Asker:
 
 CRAWLER = Asker("crawler", None)
 
-AS_ASKER: LiteralString = "SELECT set_config('confluence_mcp.asker', %(asker)s, true)"
+AS_ASKER: LiteralString = """
+SELECT set_config('confluence_mcp.asker', %(asker)s, true),
+       set_config('plan_cache_mode', %(planning)s, true)
+"""
 # Asked for whatever is read then: how long an answer takes must not tell a page that is hidden from
 # one that does not exist, for which a statement would not come to ask.
 WHAT_IS_OPEN: LiteralString = """
@@ -55,12 +58,19 @@ GROUP BY site_id HAVING count(*) = 1
 
 
 @asynccontextmanager
-async def read_as(database: Database, asker: Asker) -> AsyncGenerator[AsyncConnection[TupleRow]]:
-    """A transaction whose views (`shown_page`, `open_space`) show what the asker may read."""
+async def read_as(
+    database: Database, asker: Asker, *, planned_once: bool = False
+) -> AsyncGenerator[AsyncConnection[TupleRow]]:
+    """A transaction whose views (`shown_page`, `open_space`) show what the asker may read.
+
+    Prepared statements in one that is `planned_once` keep the plan that they were first run with,
+    whatever the values: for those that are written for it.
+    """
     setting = (
         "everything" if asker.accounts is None else f"{{{','.join(map(str, asker.accounts))}}}"
     )
-    first = [Statement(AS_ASKER, {"asker": setting})]
+    planning = "force_generic_plan" if planned_once else "force_custom_plan"
+    first = [Statement(AS_ASKER, {"asker": setting, "planning": planning})]
     if asker.is_limited:
         first.append(Statement(WHAT_IS_OPEN))
     async with database.pool.connection(first=first) as connection:

@@ -27,12 +27,8 @@ _SESSION: Mapping[str, str] = {
     "work_mem": "64MB",
 }
 # A question looks up few rows of large tables, and how many is a guess to the planner: a wrong one
-# would have it read them whole. Statements for questions are written so that one plan is right for
-# all values, and are planned once.
-_FOR_QUESTIONS: Mapping[str, str] = {
-    "enable_seqscan": "off",
-    "plan_cache_mode": "force_generic_plan",
-}
+# would have it read them whole.
+_FOR_QUESTIONS: Mapping[str, str] = {"enable_seqscan": "off"}
 _KEEPALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _POOLED = (
     "POSTGRES_POOLER is set, but only what answers questions can use a pooler of transactions.\n"

@@ -193,9 +193,9 @@ class Searcher:
         values = values | {"vector": HalfVector(vector)}
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
-        async with read_as(self._database, asker) as connection:
+        async with read_as(self._database, asker, planned_once=True) as connection:
             cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
-            await ready.statement.execute(cursor, values)
+            await ready.statement.run(cursor, values)
             rows = await cursor.fetchall()
             hits = hits_by_page(rows)
             texts = await _page_texts(connection, look_alikes(hits))

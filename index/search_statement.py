@@ -298,7 +298,7 @@ class SearchStatement:
     text: bytes
     names: Sequence[str]
 
-    async def execute(self, cursor: AsyncRawCursor[Row], values: Mapping[str, object]) -> None:
+    async def run(self, cursor: AsyncRawCursor[Row], values: Mapping[str, object]) -> None:
         """Runs it with the values by name; prepared, since planning takes as long as running."""
         await cursor.execute(self.text, [values[name] for name in self.names], prepare=True)
 

@@ -13,10 +13,16 @@ from index.records import Comment, ContentType
 from index.results import Filters
 from index.search import NOTHING_SHOWN
 from index.settings import IndexSettings
-from tests.index.guarded_wiki import ADA, BOB, RUN, GuardedWiki
+from index.store import forget_site
+from tests.index.guarded_wiki import ADA, BOB, RUN, GuardedWiki, node_of
 from tests.index.small_wiki import chunks_of, comment, page, update
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
 
 
 @pytest.fixture
@@ -26,6 +32,7 @@ async def wiki(index_settings: IndexSettings) -> AsyncGenerator[GuardedWiki]:
         Database.open(index_settings, application_name="writer") as owner,
         Database.open(index_settings, application_name="reader", for_askers=True) as reader,
     ):
+        await forget_site(owner, None)
         made = await GuardedWiki.open(owner)
         yield made.read_by(reader)
 
@@ -307,10 +314,10 @@ async def test_a_name_that_only_looks_alike_is_another_one(wiki: GuardedWiki) ->
 async def test_hundreds_of_restrictions_one_below_the_other_are_closed_and_stop_nothing(
     wiki: GuardedWiki, ada: Asker
 ) -> None:
-    await wiki.open_space("ENG", ADA)
+    space_id = await wiki.open_space("ENG", ADA)
     await wiki.put("1")
-    for number in range(2, 1000):
-        await wiki.see(str(number), str(number - 1))
+    chain = [node_of(str(number), str(number - 1)) for number in range(2, 1000)]
+    await wiki.nodes.saw(RUN, space_id, chain)
     await wiki.guards.record_restrictions(
         RUN, {str(number): frozenset({ADA}) for number in range(2, 1000)}
     )
@@ -487,7 +494,7 @@ async def test_askers_that_follow_each_other_in_a_transaction_see_each_their_own
     async with wiki.reader.pool.connection() as connection:
         for asker in (ada, bob, Asker("nobody", ()), ada):
             accounts = "{" + ",".join(map(str, asker.accounts or ())) + "}"
-            await connection.execute(AS_ASKER, {"asker": accounts})
+            await connection.execute(AS_ASKER, {"asker": accounts, "planning": "force_custom_plan"})
             for _ in range(2):
                 rows = await connection.execute("SELECT page_id FROM shown_page")
                 seen.append([row[0] async for row in rows])

@@ -65,16 +65,16 @@ class Scale:
     async def pages(self, question: Question, **values: object) -> list[int]:
         """Ten pages by number, best first; none that score nothing."""
         statement, parameters = self._asking(question, values)
-        async with read_as(self.database, CRAWLER) as connection:
+        async with read_as(self.database, CRAWLER, planned_once=True) as connection:
             cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
-            await statement.execute(cursor, parameters)
+            await statement.run(cursor, parameters)
             return [row.page_ref - 1 for row in await cursor.fetchall() if row.page_score > 0]
 
     async def plan(self, question: Question, **values: object) -> str:
         """The plan that found them, made for any values; without what was never executed."""
         statement, parameters = self._asking(question, values)
         given = sql.SQL(", ").join(_literal(parameters[name]) for name in statement.names)
-        async with read_as(self.database, CRAWLER) as connection:
+        async with read_as(self.database, CRAWLER, planned_once=True) as connection:
             await connection.execute(b"PREPARE asked AS " + statement.text, prepare=False)
             rows = await connection.execute(EXPLAIN.format(given), prepare=False)
             lines: list[str] = [row[0] async for row in rows]
