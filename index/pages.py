@@ -17,6 +17,7 @@ from index.errors import NotFound
 from index.language import clean
 from index.records import Attachment, Comment, ContentType, Heading, State, Unreadable
 from index.results import PageInfo, PageLink, StoredPage
+from index.surroundings import Near, around, telling_words
 
 Row = TypeVar("Row")
 
@@ -168,6 +169,13 @@ class Pages:
         values = {"page_ids": [clean(page_id) for page_id in page_ids]}
         async with read_as(self._database, asker) as connection:
             return frozenset([row[0] async for row in await connection.execute(SHOWN, values)])
+
+    async def around(
+        self, asker: Asker, chunk_ids: Sequence[int], text: str
+    ) -> tuple[Mapping[int, Sequence[Near]], tuple[str, ...]]:
+        """What stands around chunks that the asker may read, and the telling words of a text."""
+        async with read_as(self._database, asker) as connection:
+            return await around(connection, chunk_ids), await telling_words(connection, text)
 
 
 def in_threads(comments: Sequence[Comment]) -> tuple[Comment, ...]:

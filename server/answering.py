@@ -1,32 +1,62 @@
 """From a question to an answer whose every citation is proven by the passage it names."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from itertools import zip_longest
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from index.access import Asker
 from index.pages import Pages
-from index.results import Filters, Hit, Passage, SearchResult
+from index.results import Filters, Hit
 from index.search import Searcher
-from server.llm import ChatModel, Message, Reply
+from server.llm import ChatModel, Message
+from server.llm_errors import ChatRefused, ContextOverflow, CutOff
+from server.model_calls import ModelCalls
+from server.passages import Found, by_turns, within_budget
+from server.progress import Progress, Steps
 from server.prompts import question_messages
-from server.proving import Answer, Citation, Status, proven_answer
+from server.proving import OUT_OF_FORM, Answer, Citation, OutOfForm, Status, proven_answer
+from server.question_planning import planned
+from server.relevance import is_relevant
 from server.texts import estimated_tokens, excerpt
 
 logger = logging.getLogger(__name__)
 
 PAGES = 8
 PASSAGES_PER_PAGE = 3
-PASSAGE_BUDGET = 4_000  # tokens of page text that one answer may be made of
+PASSAGE_BUDGET = 6_000  # tokens of page text that one answer may be made of
 SHOWN = 5  # passages shown when there is no model to answer
 QUOTE = 300  # characters
-EARLIER_QUESTION = 500  # characters of the question before that help to find what this one means
 HISTORY_BUDGET = 3_000  # tokens of earlier turns that the chat model reads
 ATTEMPTS = 2  # while pages are hidden or deleted under it
 CHANGED = "Pages changed while the answer was made: ask again."
+NOTHING_RELEVANT = "No page that was found has to do with the question; no model was asked."
 
-Progress = Callable[[float, str], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the searches for a question gave; `notes` are for the reader."""
+
+    queries: Sequence[str]
+    rankings: Sequence[Sequence[Hit]]
+    found: Found
+    is_relevant: bool
+    notes: tuple[str, ...]
+
+    @property
+    def nearest(self) -> tuple[Hit, ...]:
+        """The pages to look at where no answer is made of them."""
+        return by_turns(self.rankings, PAGES)[:SHOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with what the chat model is to know of the conversation."""
+
+    asker: Asker
+    question: str
+    turns: Sequence[Message]
+    filters: Filters
 
 
 class Answerer:
@@ -48,83 +78,117 @@ class Answerer:
     ) -> Answer:
         """Answers a question; raises BadRequest, EmbeddingError or ChatError.
 
-        No answer is made of a page that the asker may no longer read when it is given.
+        No answer is made of a page that the asker may no longer read when it is given. Progress is
+        told in four steps: searching, reading, writing, checking.
         """
-        await progress(1, "Searching the wiki")
-        result = await self._search(asker, question, history, filters or Filters())
-        if not result.hits:
-            return Answer(Status.NOT_FOUND, "", (), notes=result.notes)
-        if self._chat is None:
-            return passages_only(question, result.hits)
-        turns = recent(history, HISTORY_BUDGET)
-        answer = await self._made_of(result.hits, asker, self._chat, question, turns, progress)
-        logger.info("status=%s in=%d out=%d", answer.status, answer.tokens_in, answer.tokens_out)
+        asked = _Asked(asker, question, recent(history, HISTORY_BUDGET), filters or Filters())
+        calls = ModelCalls(self._chat) if self._chat else None
+        steps = Steps(progress)
+        started = time.monotonic()
+        evidence = await self._search(asked, calls, steps)
+        searched = time.monotonic()
+        answer = await self._answered(asked, evidence, calls, steps)
+        answer = replace(
+            answer,
+            tokens_in=calls.tokens_in if calls else 0,
+            tokens_out=calls.tokens_out if calls else 0,
+            seconds_searching=round(searched - started, 3),
+            seconds_answering=round(time.monotonic() - searched, 3),
+        )
+        logger.info(
+            "status=%s searches=%d passages=%d tokens_in=%d tokens_out=%d searching=%.3fs "
+            "answering=%.3fs",
+            answer.status,
+            len(evidence.queries),
+            len(evidence.found),
+            answer.tokens_in,
+            answer.tokens_out,
+            answer.seconds_searching,
+            answer.seconds_answering,
+        )
         return answer
 
-    async def _made_of(
-        self,
-        hits: Sequence[Hit],
-        asker: Asker,
-        chat: ChatModel,
-        question: str,
-        turns: Sequence[Message],
-        progress: Progress,
-    ) -> Answer:
-        """An answer from pages that are all shown once it is there; a model takes its time."""
-        cost = Reply("", 0, 0)
-        for attempt in range(ATTEMPTS):
-            found = within_budget(hits, PASSAGE_BUDGET)
-            read = {hit.page.page_id for hit, _ in found}
-            if not attempt:
-                await progress(2, f"Reading {len(found)} passages of {len(read)} pages")
-            reply = await chat.reply_json(question_messages(question, turns, found))
-            cost = Reply(
-                reply.text, cost.tokens_in + reply.tokens_in, cost.tokens_out + reply.tokens_out
-            )
-            shown = await self._pages.shown(asker, [hit.page.page_id for hit in hits])
-            hits = [hit for hit in hits if hit.page.page_id in shown]
-            if read <= shown:
-                await progress(3, "Checking the quotes")
-                return _costing(proven_answer(reply.text, found), cost, hits)
-            if not hits:
-                break
-        return _costing(Answer(Status.NOT_FOUND, "", (), notes=(CHANGED,)), cost, hits)
-
-    async def _search(
-        self, asker: Asker, question: str, history: Sequence[Message], filters: Filters
-    ) -> SearchResult:
-        """Pages for the question, and by turns for it as it follows on the question before.
-
-        "And for part-timers?" says nothing by itself; a change of subject is found by itself only.
-        """
-        asked = [turn.content[:EARLIER_QUESTION] for turn in history if turn.role == "user"][-1:]
+    async def _search(self, asked: _Asked, calls: ModelCalls | None, steps: Steps) -> _Evidence:
+        """Passages for the question and each part of it, as it follows on what was said before."""
+        await steps.searching(asked.question)
+        queries = await planned(asked.question, asked.turns, calls)
+        if queries != (asked.question,):
+            await steps.searching(*queries)
         results = [
             await self._searcher.search(
-                asker, text, filters, limit=PAGES, passages=PASSAGES_PER_PAGE
+                asked.asker, query, asked.filters, limit=PAGES, passages=PASSAGES_PER_PAGE
             )
-            for text in (question, *(f"{earlier}\n{question}" for earlier in asked))
+            for query in queries
         ]
-        return replace(results[0], hits=by_turns([result.hits for result in results], PAGES))
+        rankings = [result.hits for result in results]
+        chunk_ids = {p.chunk_id for hits in rankings for hit in hits for p in hit.passages}
+        text = "\n".join(queries)
+        near, words = await self._pages.around(asked.asker, sorted(chunk_ids), text)
+        found = within_budget(rankings, near, PASSAGE_BUDGET, PAGES)
+        return _Evidence(
+            queries, rankings, found, is_relevant(text, words, found), results[0].notes
+        )
+
+    async def _answered(
+        self, asked: _Asked, evidence: _Evidence, calls: ModelCalls | None, steps: Steps
+    ) -> Answer:
+        """What the passages answer, without what it cost."""
+        if not evidence.found:
+            return Answer(Status.NOT_FOUND, "", (), notes=evidence.notes)
+        if calls is None:
+            return passages_only(asked.question, evidence.nearest)
+        if not evidence.is_relevant:
+            notes = (NOTHING_RELEVANT,)
+            return Answer(Status.NOT_FOUND, "", (), nearest=evidence.nearest, notes=notes)
+        return await self._made_of(asked, evidence, calls, steps)
+
+    async def _made_of(
+        self, asked: _Asked, evidence: _Evidence, calls: ModelCalls, steps: Steps
+    ) -> Answer:
+        """An answer from pages that are all shown once it is there; a model takes its time."""
+        found, nearest = evidence.found, evidence.nearest
+        for _ in range(ATTEMPTS):
+            answer = await _written(asked, found, calls, steps)
+            read = {hit.page.page_id for hit, _ in found}
+            page_ids = read | {hit.page.page_id for hit in nearest}
+            shown = await self._pages.shown(asked.asker, page_ids)
+            nearest = tuple(hit for hit in nearest if hit.page.page_id in shown)
+            if read <= shown:
+                return replace(answer, nearest=() if answer.citations else nearest)
+            found = [(hit, passage) for hit, passage in found if hit.page.page_id in shown]
+            if not found:
+                break
+        return Answer(Status.NOT_FOUND, "", (), nearest=nearest, notes=(CHANGED,))
 
 
-def _costing(answer: Answer, cost: Reply, hits: Sequence[Hit]) -> Answer:
-    """With what it cost, and with the nearest pages where it cites none."""
-    return replace(
-        answer,
-        nearest=() if answer.citations else tuple(hits[:SHOWN]),
-        tokens_in=cost.tokens_in,
-        tokens_out=cost.tokens_out,
-    )
+async def _written(asked: _Asked, found: Found, calls: ModelCalls, steps: Steps) -> Answer:
+    """The proven part of what the model writes, asked anew where that helps.
 
-
-def by_turns(rankings: Sequence[Sequence[Hit]], limit: int) -> tuple[Hit, ...]:
-    """The best of every ranking, then their second ones, each page once."""
-    chosen: dict[tuple[str, str], Hit] = {}
-    for hits in zip_longest(*rankings):
-        for hit in hits:
-            if hit is not None:
-                chosen.setdefault((hit.page.space_key, hit.page.page_id), hit)
-    return tuple(chosen.values())[:limit]
+    Out of the agreed form or too long: once more. More than it can read: with half of the passages
+    and without the earlier turns.
+    """
+    turns, again, kept = asked.turns, False, list(found)
+    await steps.reading([hit.page.title for hit, _ in kept], len(kept))
+    while True:
+        messages = question_messages(asked.question, turns, kept, again=again)
+        try:
+            reply = await calls.reply(messages, steps.written)
+            await steps.checking()
+            return proven_answer(reply, kept, asked.question)
+        except ChatRefused as error:
+            return Answer(Status.NOT_FOUND, "", (), notes=(str(error),))
+        except ContextOverflow:
+            if len(kept) == 1:
+                raise
+            turns, kept = (), kept[: (len(kept) + 1) // 2]
+        except CutOff:
+            if again:
+                raise
+            again = True
+        except OutOfForm:
+            if again:
+                return Answer(Status.NOT_FOUND, "", (), notes=(OUT_OF_FORM,))
+            again = True
 
 
 def recent(history: Sequence[Message], budget: int) -> list[Message]:
@@ -136,21 +200,6 @@ def recent(history: Sequence[Message], budget: int) -> list[Message]:
             break
         kept.append(turn)
     return kept[::-1]
-
-
-def within_budget(hits: Sequence[Hit], budget: int) -> list[tuple[Hit, Passage]]:
-    """Passages, the best of every page first, then their second ones, while the budget lasts."""
-    ranked = sorted(
-        ((rank, hit, passage) for hit in hits for rank, passage in enumerate(hit.passages)),
-        key=lambda item: item[0],
-    )
-    found: list[tuple[Hit, Passage]] = []
-    for _, hit, passage in ranked:
-        budget -= estimated_tokens(passage.body)
-        if budget < 0 and found:
-            break
-        found.append((hit, passage))
-    return found
 
 
 def passages_only(question: str, hits: Sequence[Hit]) -> Answer:

@@ -2,21 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import openai
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai import AsyncOpenAI, AsyncStream, omit
+from openai.types import CompletionUsage
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionMessageParam,
+    ChatCompletionStreamOptionsParam,
+)
+from openai.types.shared_params import ResponseFormatJSONObject
 
 from index.errors import ChatError
+from server.llm_errors import broken_off, cut_off, explained, no_completion, refused, too_late
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 120.0  # seconds for one answer, with all its retries
 RETRIES = 3
-SAID = 200  # characters of an endpoint's own words in an error
+STREAMS = 2  # times that a reply is begun which breaks off
+JSON: ResponseFormatJSONObject = {"type": "json_object"}
+USAGE: ChatCompletionStreamOptionsParam = {"include_usage": True}
+OPTIONS = frozenset({"response_format", "stream_options"})  # which some endpoints do not know
+
+Written = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,95 +49,142 @@ class Message:
     content: str
 
 
+@dataclass(slots=True)
+class _Stream:
+    """What of a streamed reply has come."""
+
+    text: str = ""
+    refusal: str = ""
+    finish: str | None = None
+    usage: CompletionUsage | None = None
+    is_empty: bool = True
+
+    def reply(self) -> Reply:
+        """The whole of it; raises ChatError."""
+        return _reply(self.text, self.refusal, self.finish, self.usage)
+
+
 class ChatModel:
     """One model at one endpoint; retries 429, 5xx and lost connections as the endpoint asks.
 
-    An answer takes at most `timeout` seconds, retries included.
+    Replies are streamed where the endpoint can. One takes at most `timeout` seconds, retries
+    included.
     """
 
     def __init__(
         self, model: str, *, api_key: str, base_url: str | None, timeout: float = TIMEOUT
     ) -> None:
         self.model = model
+        self.timeout = timeout
         self._key = api_key
-        self._timeout = timeout
         self._client = AsyncOpenAI(
             api_key=api_key, base_url=base_url, timeout=timeout, max_retries=RETRIES
         )
-        self._takes_json_mode = True
+        self._can = {*OPTIONS, "stream"}
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
 
-    async def reply_json(self, messages: Sequence[Message]) -> Reply:
-        """The model's reply, in JSON mode where the endpoint knows it; raises ChatError."""
+    async def reply_json(
+        self,
+        messages: Sequence[Message],
+        *,
+        written: Written | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """The model's reply, in JSON mode where the endpoint knows it; raises ChatError.
+
+        `written` is told now and then how many characters there are.
+        """
+        most = min(seconds or self.timeout, self.timeout)
+        sent = [_param(message) for message in messages]
         try:
-            async with asyncio.timeout(self._timeout):
-                return _reply(await self._complete(messages))
+            async with asyncio.timeout(most):
+                return await self._replied(sent, written)
         except (TimeoutError, openai.APITimeoutError) as error:
-            raise ChatError(
-                f"The chat model {self.model} did not answer within {self._timeout:g} s: try "
-                "again, or use search_confluence and get_page."
-            ) from error
+            raise too_late(self.model, most) from error
         except openai.APIError as error:
             # Not `from error`: its text may repeat the key, and a traceback would show it.
-            raise self._explained(error) from None
+            raise explained(error, self.model, self._key) from None
         except (ValueError, TypeError, AttributeError) as error:
             # The client builds its answer without checking it, and JSON errors are ValueErrors.
-            raise ChatError(
-                "The chat endpoint answered with something that is no chat completion: check "
-                "that OPENAI_BASE_URL ends where its API begins (often /v1)."
-            ) from error
+            raise no_completion() from error
 
-    def _explained(self, error: openai.APIError) -> ChatError:
-        match error:
-            case openai.AuthenticationError():
-                return ChatError("The chat endpoint refused the key: check OPENAI_API_KEY.")
-            case openai.PermissionDeniedError():
-                return ChatError(
-                    f"The chat endpoint does not let this key use the model {self.model}: check "
-                    "OPENAI_API_KEY and CHAT_MODEL."
-                )
-            case openai.NotFoundError():
-                return ChatError(
-                    f"The chat endpoint has no model {self.model}: set CHAT_MODEL to one it "
-                    "serves, and check OPENAI_BASE_URL."
-                )
-            case openai.RateLimitError(code="insufficient_quota"):
-                return ChatError("The account behind OPENAI_API_KEY has no quota left: add credit.")
-            case openai.RateLimitError():
-                return ChatError(
-                    "The chat endpoint is too busy, after every retry: try again in a minute."
-                )
-            case openai.BadRequestError(code="content_filter"):
-                return ChatError(_REFUSED)
-            case openai.APIStatusError():
-                return ChatError(
-                    f"The chat endpoint failed (HTTP {error.status_code}: {self._said(error)}): "
-                    "try again later; if it lasts, check CHAT_MODEL."
-                )
-            case _:
-                return ChatError(
-                    "The chat endpoint cannot be reached: check OPENAI_BASE_URL and the network."
-                )
+    async def _replied(
+        self, sent: Sequence[ChatCompletionMessageParam], written: Written | None
+    ) -> Reply:
+        for _ in range(STREAMS):
+            if "stream" not in self._can:
+                break
+            stream = await self._streamed(sent, written)
+            if stream is None:
+                continue
+            if not stream.is_empty:
+                return stream.reply()
+            logger.info("model=%s does not stream", self.model)
+            self._can.discard("stream")
+        else:
+            raise broken_off()
+        return _completed(await self._complete(sent))
 
-    def _said(self, error: openai.APIError) -> str:
-        return " ".join(error.message.replace(self._key, "***").split())[:SAID]
+    async def _streamed(
+        self, sent: Sequence[ChatCompletionMessageParam], written: Written | None
+    ) -> _Stream | None:
+        """What came of a streamed reply; None where it broke off."""
+        found = _Stream()
+        chunks = await self._begin(sent)
+        async with chunks:
+            try:
+                async for chunk in chunks:
+                    found.is_empty = False
+                    found.usage = chunk.usage or found.usage
+                    for choice in chunk.choices[:1]:
+                        found.text += choice.delta.content or ""
+                        found.refusal += choice.delta.refusal or ""
+                        found.finish = choice.finish_reason or found.finish
+                    if written is not None:
+                        await written(len(found.text))
+            except openai.APITimeoutError:
+                raise
+            except openai.APIConnectionError:
+                logger.info("model=%s a reply broke off", self.model)
+                return None
+        return found if found.finish or found.is_empty else None
 
-    async def _complete(self, messages: Sequence[Message]) -> ChatCompletion:
-        sent = [_param(message) for message in messages]
-        if self._takes_json_mode:
+    async def _begin(
+        self, sent: Sequence[ChatCompletionMessageParam]
+    ) -> AsyncStream[ChatCompletionChunk]:
+        while True:
             try:
                 return await self._client.chat.completions.create(
-                    model=self.model, messages=sent, response_format={"type": "json_object"}
+                    model=self.model,
+                    messages=sent,
+                    response_format=JSON if "response_format" in self._can else omit,
+                    stream=True,
+                    stream_options=USAGE if "stream_options" in self._can else omit,
                 )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if "response_format" not in str(error):
-                    raise
-                logger.info("model=%s knows no JSON mode", self.model)
-                self._takes_json_mode = False
-        return await self._client.chat.completions.create(model=self.model, messages=sent)
+                self._do_without(error)
+
+    async def _complete(self, sent: Sequence[ChatCompletionMessageParam]) -> ChatCompletion:
+        while True:
+            try:
+                return await self._client.chat.completions.create(
+                    model=self.model,
+                    messages=sent,
+                    response_format=JSON if "response_format" in self._can else omit,
+                )
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                self._do_without(error)
+
+    def _do_without(self, error: openai.APIStatusError) -> None:
+        """Leaves out what the endpoint does not know; raises an error of anything else anew."""
+        named = {name for name in OPTIONS & self._can if name in str(error)}
+        if not named:
+            raise error
+        logger.info("model=%s knows no %s", self.model, ", ".join(sorted(named)))
+        self._can -= named
 
 
 def _param(message: Message) -> ChatCompletionMessageParam:
@@ -137,22 +197,19 @@ def _param(message: Message) -> ChatCompletionMessageParam:
             return {"role": "assistant", "content": message.content}
 
 
-_REFUSED = "The chat model refused to answer this question: ask in other words, or read the pages."
-
-
-def _reply(completion: ChatCompletion) -> Reply:
+def _completed(completion: ChatCompletion) -> Reply:
     if not completion.choices:
         raise ChatError("The chat model sent no answer: try again.")
     choice = completion.choices[0]
-    if choice.finish_reason == "content_filter" or choice.message.refusal:
-        raise ChatError(_REFUSED)
-    if choice.finish_reason == "length":
-        raise ChatError(
-            "The chat model ran out of tokens before the answer was complete: ask for less at once."
-        )
-    usage = completion.usage
-    return Reply(
-        text=choice.message.content or "",
-        tokens_in=usage.prompt_tokens if usage else 0,
-        tokens_out=usage.completion_tokens if usage else 0,
+    message = choice.message
+    return _reply(
+        message.content or "", message.refusal or "", choice.finish_reason, completion.usage
     )
+
+
+def _reply(text: str, refusal: str, finish: str | None, usage: CompletionUsage | None) -> Reply:
+    if finish == "content_filter" or refusal:
+        raise refused()
+    if finish == "length":
+        raise cut_off()
+    return Reply(text, usage.prompt_tokens if usage else 0, usage.completion_tokens if usage else 0)

@@ -1,4 +1,4 @@
-"""What of a chat model's reply is proven: quotes that stand in the passages they name. Pure."""
+"""What of a chat model's reply is proven by quotes that stand in the passages they name. Pure."""
 
 import json
 import re
@@ -9,11 +9,14 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ValidationError
 
+from index.language import language_of
 from index.results import Hit, Passage
+from server.claims import Source, kept_claims, longer_words, plain_line
+from server.figures import known_figures
+from server.links import unlinked, unlinked_quote
+from server.passages import Found
 
 SHORTEST_QUOTE = 8  # bytes; less proves nothing
-
-Found = Sequence[tuple[Hit, Passage]]
 
 
 class Status(StrEnum):
@@ -36,7 +39,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with `[n]` markers, empty unless answered; `nearest` are pages to look at."""
+    """An answer with `[n]` markers, empty unless answered; `nearest` are pages to look at.
+
+    What it cost is in tokens (0 where the endpoint does not say) and in seconds.
+    """
 
     status: Status
     text: str
@@ -45,6 +51,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     tokens_in: int = 0
     tokens_out: int = 0
+    seconds_searching: float = 0.0
+    seconds_answering: float = 0.0
 
 
 class _Quote(BaseModel):
@@ -59,26 +67,47 @@ class _Reply(BaseModel):
 
 
 LONGEST_REPLY = 50_000  # characters
+OUT_OF_FORM = "The chat model's reply was not in the agreed form."
+UNPROVEN = "The chat model's answer had no provable citation and was dropped."
+LEFT_OUT = "Left out, for the pages do not prove them: statements of the chat model ({})."
 
 
-def proven_answer(reply: str, found: Found) -> Answer:
-    """The model's answer with only those markers whose quote stands in the passage they name."""
+class OutOfForm(Exception):
+    """A reply that is not what was agreed."""
+
+
+def proven_answer(reply: str, found: Found, question: str = "") -> Answer:
+    """What of the model's answer the passages bear out; raises OutOfForm."""
     parsed = _parse(reply) if len(reply) <= LONGEST_REPLY else None
     if parsed is None:
-        note = "The chat model's reply was not in the agreed form."
-        return Answer(Status.NOT_FOUND, "", (), notes=(note,))
+        raise OutOfForm
     if not parsed.found:
         return Answer(Status.NOT_FOUND, "", ())
     quotes = _proven_quotes(parsed.citations or [], found)
-    text, order, dropped = _renumber(_without_links(parsed.answer or "", found), quotes)
-    if not order:
-        note = "The chat model's answer had no provable citation and was dropped."
-        return Answer(Status.NOT_FOUND, "", (), notes=(note,))
+    sources = {number: _source(found[number - 1]) for number in quotes}
+    said = unlinked(parsed.answer or "", "\n".join(passage.body for _, passage in found))
+    kept = kept_claims(said, question, sources)
+    if not kept.order:
+        return Answer(Status.NOT_FOUND, "", (), notes=(UNPROVEN,))
     citations = tuple(
-        Citation(n, *found[number - 1], quotes[number]) for n, number in enumerate(order, start=1)
+        Citation(n, *found[number - 1], quotes[number])
+        for n, number in enumerate(kept.order, start=1)
     )
-    note = "Statements without a marker could not be proven: check them on the pages."
-    return Answer(Status.ANSWERED, text, citations, notes=(note,) if dropped else ())
+    notes = (LEFT_OUT.format(kept.dropped),) if kept.dropped else ()
+    return Answer(Status.ANSWERED, kept.text, citations, notes=notes)
+
+
+def _source(item: tuple[Hit, Passage]) -> Source:
+    """A passage as claims are compared with it: its page's title and date count, too."""
+    hit, passage = item
+    updated = hit.page.updated_at.date().isoformat()
+    text = "\n".join((hit.page.title, *passage.heading_path, updated, passage.body))
+    return Source(
+        lines=frozenset(plain_line(line) for line in passage.body.split("\n")),
+        figures=known_figures(text),
+        stems=longer_words(text),
+        language=language_of(passage.body),
+    )
 
 
 def _parse(reply: str) -> _Reply | None:
@@ -106,68 +135,14 @@ def _objects(reply: str) -> Iterator[dict[str, object]]:
 
 
 def _proven_quotes(quotes: Sequence[_Quote], found: Found) -> dict[int, str]:
-    """By number of the passage, the first of its quotes that stands in it."""
+    """By number of the passage, the first of its quotes that stands in it, without links."""
     proven: dict[int, str] = {}
     for item in quotes:
         if 0 < item.n <= len(found) and is_quote_of(item.quote, found[item.n - 1]):
-            proven.setdefault(item.n, item.quote.strip())
+            shown = unlinked_quote(item.quote).strip()
+            if _size(_GAP.sub(" ", _plain(shown)).strip()) >= SHORTEST_QUOTE:
+                proven.setdefault(item.n, shown)
     return proven
-
-
-# `[text](address)`, tags with attributes, and whatever a client might fetch or make clickable.
-# Bounded, so that no reply takes long.
-_LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^)]{0,2000}\)")
-_TAG = re.compile(r"<[a-z][\w-]*\s[^<>]*=[^<>]*>", re.IGNORECASE)
-_ADDRESS = re.compile(
-    r"<?(?:(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+:)?//[^\s<>()\[\]`\"'|]+>?", re.IGNORECASE
-)
-
-
-def _without_links(answer: str, found: Found) -> str:
-    """The answer without links and images; an address stays if the passages write it so."""
-    known = "\n".join(passage.body for _, passage in found)
-
-    def address(match: re.Match[str]) -> str:
-        return match[0] if match[0].strip("<>.,:;!?*_") in known else ""
-
-    def link(match: re.Match[str]) -> str:
-        return f"[{match['text']}]" if _NUMBERS.fullmatch(match["text"]) else match["text"]
-
-    return _ADDRESS.sub(address, _TAG.sub("", _LINK.sub(link, answer)))
-
-
-_NUMBERS = re.compile(r"\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*")
-_MARKER = re.compile(rf"\s?(?:\[|【)({_NUMBERS.pattern})(?:\]|】)")
-_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
-
-
-def _renumber(answer: str, quotes: dict[int, str]) -> tuple[str, list[int], bool]:
-    """Markers of proven passages numbered by first use; whether others were taken out."""
-    order: list[int] = []
-    dropped = False
-
-    def marker(match: re.Match[str]) -> str:
-        nonlocal dropped
-        numbers = _numbers(match[1])
-        kept = [number for number in numbers if number in quotes]
-        dropped = dropped or not kept
-        order.extend(number for number in dict.fromkeys(kept) if number not in order)
-        return "".join(f" [{order.index(number) + 1}]" for number in kept)
-
-    # Brackets in code are indexes.
-    parts = [
-        part if part.startswith("`") else _MARKER.sub(marker, part) for part in _CODE.split(answer)
-    ]
-    return "".join(parts).strip(), order, dropped
-
-
-def _numbers(text: str) -> list[int]:
-    """The numbers of a marker such as `1, 3` or `2-4`."""
-    numbers: list[int] = []
-    for part in re.split(r"[,;]", text):
-        first, *rest = (int(number) for number in re.findall(r"\d+", part))
-        numbers.extend(range(first, min(max([first, *rest]), first + 20) + 1))
-    return numbers
 
 
 _GAP = re.compile(r"\[?(?:…|\.{3})\]?")
@@ -189,10 +164,14 @@ def _stand_in(quotes: Sequence[str], text: str) -> bool:
     position = 0
     for part in parts:
         match = _whole_words(part).search(text, position)
-        if match is None or len(part.encode("utf-8", "replace")) < SHORTEST_QUOTE:
+        if match is None or _size(part) < SHORTEST_QUOTE:
             return False
         position = match.end()
     return bool(parts)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _whole_words(part: str) -> re.Pattern[str]:

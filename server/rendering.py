@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from index.language import clean
+from server.links import unlinked_quote
 from server.results import (
     AnswerCitation,
     AnswerResult,
@@ -172,14 +173,17 @@ def answer_text(answer: AnswerResult) -> str:
         "passages_only": "The passages that fit best:",
     }[answer.status]
     sources = [
-        f"[{c.n}] {_path(c)} ({', '.join([*_place(c), f'page_id {c.page_id}'])}, "
-        f"{', '.join([_age(c), *_standing(c)])})\n"
-        f"{one_line(c.url)}\n{fenced(c.quote)}"
-        for c in answer.citations
+        f"[{c.n}] {_source(c)}\n{one_line(c.url)}\n{fenced(c.quote)}" for c in answer.citations
     ]
-    nearest = _listed("Nearest pages", map(_ref, answer.nearest))
+    nearest = _listed("Nearest pages", (unlinked_quote(_ref(one)) for one in answer.nearest))
     notice = [NOTICE] if sources or nearest else []
     return "\n\n".join([head, *notice, *sources, *nearest, *map(one_line, answer.notes)])
+
+
+def _source(citation: AnswerCitation) -> str:
+    """What a citation is of; its names may be made to look like links."""
+    facts = [*_place(citation), f"page_id {citation.page_id}", _age(citation)]
+    return unlinked_quote(f"{_path(citation)} ({', '.join([*facts, *_standing(citation)])})")
 
 
 def answer_for_person(answer: AnswerResult) -> str:

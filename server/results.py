@@ -111,6 +111,10 @@ class AttachmentRef(BaseModel):
     unreadable: str | None = None
 
 
+# Told in few words, too.
+Things = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+
+
 class PageContent(BaseModel):
     """A page, or a part of it, or of an attachment of it."""
 
@@ -133,9 +137,9 @@ class PageContent(BaseModel):
     markdown: str = Field(description=UNTRUSTED)
     offset: int
     next_offset: int | None = Field(None, description="Null at the end.")
-    comments: list[CommentThread] = []
-    attachments: list[AttachmentRef] = []
-    unreadable: list[Unread] = []
+    comments: Annotated[list[CommentThread], Things] = []
+    attachments: Annotated[list[AttachmentRef], Things] = []
+    unreadable: Annotated[list[Unread], Things] = []
     notes: list[str] = []
 
 
@@ -167,3 +171,5 @@ class AnswerResult(BaseModel):
     notes: list[str] = []
     tokens_in: int = 0
     tokens_out: int = 0
+    seconds_searching: SkipJsonSchema[float] = 0
+    seconds_answering: SkipJsonSchema[float] = 0

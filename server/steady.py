@@ -12,6 +12,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
+from index.catalogue import Catalogue
 from index.pages import Pages
 from index.replica import primary_only
 from index.search import Searcher
@@ -71,6 +72,18 @@ class SteadyPages(Pages):
     attachment = asked_twice(Pages.attachment)
     pages_of_title = asked_twice(Pages.pages_of_title)
     shown = asked_twice(Pages.shown)
+    around = asked_twice(Pages.around)
+
+
+class SteadyCatalogue(Catalogue):
+    """Lists of a server."""
+
+    spaces = asked_twice(Catalogue.spaces)
+    spaces_of_text = asked_twice(Catalogue.spaces_of_text)
+    space = asked_twice(Catalogue.space)
+    contents = asked_twice(Catalogue.contents)
+    changed = asked_twice(Catalogue.changed)
+    titles = asked_twice(Catalogue.titles)
 
 
 async def cancelled_once(work: Coroutine[object, object, Result]) -> Result:

@@ -13,15 +13,15 @@ NOTICE = (
 )
 
 # What one does not see between the letters of a forged tag, and what one takes for a hyphen.
-_UNSEEN = (
+UNSEEN = (
     r"\s\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e0fff"
 )
 _HYPHEN = r"[-\u2010-\u2015\u2212\ufe63\uff0d]"
-_LETTERS = f"[{_UNSEEN}]*".join(_HYPHEN if letter == "-" else letter for letter in FENCE)
-_FORGED = re.compile(rf"[<\ufe64\uff1c](?=[{_UNSEEN}/\\]*{_LETTERS})", re.IGNORECASE)
+_LETTERS = f"[{UNSEEN}]*".join(_HYPHEN if letter == "-" else letter for letter in FENCE)
+_FORGED = re.compile(rf"[<\ufe64\uff1c](?=[{UNSEEN}/\\]*{_LETTERS})", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
-_STEM = 5  # letters that inflected forms of a word have in common, near enough
+STEM = 5  # letters that inflected forms of a word have in common, near enough
 _FENCE_LINE = re.compile(r"^\s{0,3}(?:> ?)*(`{3,}|~{3,})(.*)$")
 # After the mark of a sentence that ends in a word (not `2.` of a list), or in Chinese or Japanese.
 _SENTENCE_END = re.compile(r"(?<=[^\W\d][.!?]\s)|(?<=[。！？])")
@@ -55,7 +55,7 @@ def excerpt(body: str, query: str, limit: int) -> str:
     """
     if len(body) <= limit:
         return body
-    wanted = _stems(query)
+    wanted = stems(query)
     units = list(_units(body, limit // 2))
     stretches = [_stretch(body, units, at, limit) for at in range(len(units))]
     head, start, end = max(stretches, key=lambda found: _shared(body[found[1] : found[2]], wanted))
@@ -95,10 +95,10 @@ def _table_head(body: str, start: int) -> str:
     return "".join(lines[first : first + 2]) if is_inside else ""
 
 
-def _stems(text: str) -> set[str]:
+def stems(text: str) -> set[str]:
     """Beginnings of words, and pairs of characters of scripts without spaces."""
     words = _WORD.findall(searchable(text))
-    return {word.casefold()[:_STEM] for word in words if len(word) > 2 or _tells(word)}
+    return {word.casefold()[:STEM] for word in words if len(word) > 2 or _tells(word)}
 
 
 def _tells(short_word: str) -> bool:
@@ -106,7 +106,7 @@ def _tells(short_word: str) -> bool:
 
 
 def _shared(text: str, wanted: set[str]) -> int:
-    return sum(len(stem) for stem in wanted & _stems(text))
+    return sum(len(stem) for stem in wanted & stems(text))
 
 
 def slice_markdown(markdown: str, offset: int, max_tokens: int) -> tuple[str, int | None]:

@@ -107,6 +107,18 @@ def page_content(
     return content
 
 
+def page_beginning(page: StoredPage, max_tokens: int) -> PageContent:
+    """The first part of a page for somebody who has not called get_page."""
+    content = page_content(page, (0, len(page.markdown)), 0, max_tokens)
+    if content.next_offset is not None:
+        content.notes.append(
+            f"This is the beginning: get_page(page={content.page_id!r}, "
+            f"offset={content.next_offset}) reads on."
+        )
+        content.next_offset = None
+    return content
+
+
 def attachment_content(
     page: StoredPage, attachment: Attachment, offset: int, max_tokens: int
 ) -> PageContent:
@@ -219,6 +231,8 @@ def answer_result(answer: Answer) -> AnswerResult:
         notes=list(answer.notes),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
+        seconds_searching=answer.seconds_searching,
+        seconds_answering=answer.seconds_answering,
     )
 
 

@@ -55,11 +55,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A text with its finish reason; with `breaks_off` its stream ends without one."""
+    """A text with its finish reason; with `breaks_off` its stream ends without one.
+
+    `refusal` is what a model says instead where it does not answer.
+    """
 
     text: str
     finish_reason: str = "stop"
     breaks_off: bool = False
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,7 @@ def _completion(body: Json, reply: str | Answer | Sequence[ToolCall]) -> Json:
     if isinstance(reply, str | Answer):
         answer = _answer(reply)
         message["content"], finish = answer.text, answer.finish_reason
+        message["refusal"] = answer.refusal
     else:
         message["tool_calls"], finish = (
             [_tool_call(n, c) for n, c in enumerate(reply)],
@@ -270,6 +275,8 @@ def _deltas(reply: str | Answer | Sequence[ToolCall]) -> Iterator[tuple[Json, st
         for piece in answer.text.splitlines(keepends=True):
             for start in range(0, len(piece), 8):
                 yield {"content": piece[start : start + 8]}, None
+        if answer.refusal:
+            yield {"refusal": answer.refusal}, None
         if not answer.breaks_off:
             yield {}, answer.finish_reason
         return

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index.records import ContentType, State
 from index.results import Hit, PageInfo, Passage
-from server.proving import Status, is_quote_of, proven_answer
+from server.proving import OutOfForm, Status, is_quote_of, proven_answer
 
 
 def source(body: str, title: str = "Vacation", *path: str) -> tuple[Hit, Passage]:
@@ -53,39 +53,24 @@ def test_proven_statements_keep_their_markers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("A [3], B [1], C [3].", "A [1], B [2], C [1]."),
-        ("A [2][1].", "A [1] [2]."),
-        ("A [1, 3].", "A [1] [2]."),
-        ("A [1-3].", "A [1] [2] [3]."),
-        ("A [1–2; 3].", "A [1] [2] [3]."),
-        ("A【2】.", "A [1]."),
-        ("A [2](https://evil.example/).", "A [1]."),
-        ("`x[1]` is code [2].", "`x[1]` is code [1]."),
-        ("```\nx[2]\n``` [1]", "```\nx[2]\n``` [1]"),
-    ],
+    "written",
+    ["A [1]. B [9].", "A [1]. B [0].", "A [1]. B [2].", "A [1]. B [7, 8].", "A [1], B [9]."],
 )
-def test_markers_are_numbered_by_first_use(written: str, kept: str) -> None:
-    assert proven_answer(reply(written), FOUND).text == kept
-
-
-@pytest.mark.parametrize(
-    "written", ["A [1]. B [9].", "A [1]. B [0].", "A [1]. B [2].", "A [1]. B [7, 8]."]
-)
-def test_markers_without_a_proof_are_taken_out_with_a_note(written: str) -> None:
+def test_statements_without_a_proof_are_left_out_with_a_note(written: str) -> None:
     answer = proven_answer(reply(written, QUOTES[0], {"n": 2, "quote": "ten days carry"}), FOUND)
 
-    assert answer.text == "A [1]. B."
+    assert answer.text == "A [1]."
     assert [c.n for c in answer.citations] == [1]
-    assert "could not be proven" in answer.notes[0]
+    assert all("statements of the chat model (1)" in note for note in answer.notes)
 
 
 @pytest.mark.parametrize(
-    "written", ["No marker at all.", "Only a forged one [9].", "Unproven [2].", ""]
+    "written", ["No marker at all.", "Only a forged one [9].", "Unproven [2].", "", "60 days [1]."]
 )
 def test_an_answer_without_any_proof_is_dropped(written: str) -> None:
-    answer = proven_answer(reply(written, {"n": 2, "quote": "six days carry over"}), FOUND)
+    quotes = QUOTES[0], {"n": 2, "quote": "six days carry over"}
+
+    answer = proven_answer(reply(written, *quotes), FOUND)
 
     assert answer.status is Status.NOT_FOUND
     assert answer.text == ""
@@ -127,42 +112,47 @@ def test_json_is_found_in_whatever_is_around_it(wrapped: str) -> None:
     [
         "", "You have 30 days [1].", "{", "[1, 2]", '{"answer": ["a"]}', '{"answer": "A [1]."',
         '{"found": "perhaps"}', '{"answer": "A", "citations": [{"quote": "no number"}]}',
-        '{"n": 1, "quote": "30 days"}', '{"a":' * 3_000,
+        '{"n": 1, "quote": "30 days"}', '{"a":' * 3_000, '{"answer": "' + "A [1]." * 10_000 + '"}',
     ],
 )  # fmt: skip
 def test_anything_else_is_not_in_the_agreed_form(text: str) -> None:
-    answer = proven_answer(text, FOUND)
-
-    assert answer.status is Status.NOT_FOUND
-    assert "not in the agreed form" in answer.notes[0]
+    with pytest.raises(OutOfForm):
+        proven_answer(text, FOUND)
 
 
 def test_line_breaks_inside_json_strings_are_forgiven() -> None:
-    text = '{"found": true, "answer": "One.\nTwo [1].", "citations": [' + json.dumps(QUOTES[0])
+    text = '{"found": true, "answer": "One [1].\nTwo [1].", "citations": [' + json.dumps(QUOTES[0])
 
-    assert proven_answer(text + "]}", FOUND).text == "One.\nTwo [1]."
+    assert proven_answer(text + "]}", FOUND).text == "One [1].\nTwo [1]."
 
 
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("See [the page](https://evil.example/a?b=c) [1]", "See the page [1]"),
-        ("![pixel](https://evil.example/?q=secret) A [1]", "pixel A [1]"),
-        ("Go to https://evil.example/login [1]", "Go to  [1]"),
-        ("<https://evil.example> A [1]", " A [1]"),
-        ("<img src='https://evil.example/x'> A [1]", " A [1]"),
-        ('<img src="&#47;&#47;evil.example/x"> A [1]', " A [1]"),
-        ("[x]: //evil.example/x\n\n![y][x] A [1]", "[x]: \n\n![y][x] A [1]"),
-        ("Ask at https://hr.example/ask. [1]", "Ask at https://hr.example/ask. [1]"),
-        ("Ask at https://hr.example/ask?q=secret [1]", "Ask at  [1]"),
-        ("\\` ![x](https://evil.example) \\` [1]", "\\` x \\` [1]"),
-        ("Put <host> in [1]", "Put <host> in [1]"),
-    ],
-)
-def test_links_are_stripped_but_for_addresses_that_the_passages_write(
-    written: str, kept: str
-) -> None:
-    assert proven_answer(reply(written), FOUND).text == kept.strip()
+def test_a_date_of_a_page_may_be_named_though_only_its_head_says_it() -> None:
+    said = reply("As of 2026-01-01 it is 30 days [1]. As of 2025-01-01 it was 28 [1].")
+
+    assert proven_answer(said, FOUND).text == "As of 2026-01-01 it is 30 days [1]."
+
+
+def test_a_quote_shows_no_link() -> None:
+    said = reply("Ask first [1].", {"n": 1, "quote": "Ask at https://hr.example/ask first."})
+
+    (citation,) = proven_answer(said, FOUND).citations
+
+    assert citation.quote == "Ask at … first."
+
+
+def test_a_quote_that_is_nothing_but_a_link_proves_nothing() -> None:
+    said = reply("Ask first [1].", {"n": 1, "quote": "https://hr.example/ask"})
+
+    assert proven_answer(said, FOUND).status is Status.NOT_FOUND
+
+
+@given(st.text(max_size=120), st.text(max_size=30))
+def test_any_reply_gives_an_answer_of_proven_markers_only(answer: str, quote: str) -> None:
+    found = proven_answer(reply(f"{answer} [1] [9]", {"n": 1, "quote": quote}), FOUND)
+
+    assert (found.status is Status.ANSWERED) == bool(found.citations)
+    for citation in found.citations:
+        assert is_quote_of(citation.quote, FOUND[0])
 
 
 @pytest.mark.parametrize(
@@ -215,15 +205,6 @@ def test_japanese_is_quoted_from_anywhere_in_a_sentence() -> None:
 
     assert is_quote_of("年に三十日", passage)
     assert not is_quote_of("年に四十日", passage)
-
-
-@given(st.text(max_size=80), st.text(max_size=30))
-def test_any_reply_gives_an_answer_of_proven_markers_only(answer: str, quote: str) -> None:
-    found = proven_answer(reply(f"{answer} [1] [9]", {"n": 1, "quote": quote}), FOUND)
-
-    assert (found.status is Status.ANSWERED) == bool(found.citations)
-    for citation in found.citations:
-        assert is_quote_of(citation.quote, FOUND[0])
 
 
 @given(st.lists(st.from_regex(r"[a-zäöü0-9]{8,12}", fullmatch=True), min_size=3, max_size=6))

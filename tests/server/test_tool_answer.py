@@ -20,7 +20,6 @@ from tests.openai_endpoint import (
     OpenAIEndpoint,
     Reply,
     bad_key,
-    content_filtered,
     malformed,
     rate_limited,
     server_error,
@@ -91,7 +90,8 @@ async def test_the_model_reads_numbered_passages_in_json_mode(
     (body,) = asked(endpoint)
     assert body["model"] == "scripted"
     assert body["response_format"] == {"type": "json_object"}
-    assert "[1] Vacation (space PEOPLE, updated 2026-02-01)\n<page-text>\n" in passages(endpoint)
+    head = "[1] updated 2026-02-01\n<page-text>\nVacation (space PEOPLE)\n\nEverybody has "
+    assert head in passages(endpoint)
     assert passages(endpoint).endswith("Question: How many days of vacation per year?")
     assert "WireGuard" not in passages(endpoint)
 
@@ -101,8 +101,8 @@ async def test_unproven_quotes_are_dropped_and_markers_renumbered(
 ) -> None:
     def reply(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> str:
         text: str = messages[-1]["content"]
-        vpn = text.split("VPN (space")[0].count("<page-text>") + 1
-        days = text.split("Vacation (space")[0].count("<page-text>") + 1
+        vpn = text.split("\nVPN (space")[0].count("<page-text>")
+        days = text.split("\nVacation (space")[0].count("<page-text>")
         citations = [
             {"n": vpn, "quote": "The VPN uses WireGuard."},
             {"n": days, "quote": "40 days of vacation per year"},
@@ -114,19 +114,21 @@ async def test_unproven_quotes_are_dropped_and_markers_renumbered(
 
     result = await ask(client, "vacation days per year and the VPN")
 
-    assert result.answer == "40 days. WireGuard [1]. Forged."
+    assert result.answer == "WireGuard [1]."
     assert [(c.n, c.title) for c in result.citations] == [(1, "VPN")]
-    assert "could not be proven" in result.notes[0]
+    assert "the pages do not prove them: statements of the chat model (2)" in result.notes[0]
 
 
 async def test_a_citation_of_a_comment_or_a_file_says_so_and_opens_it(
     any_client: Client, endpoint: OpenAIEndpoint
 ) -> None:
     def reply(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> str:
-        heads = re.findall(r"^\[(\d+)\] .*\((attachment \S+|a comment), ", passages(endpoint), re.M)
-        numbers = {place: int(number) for number, place in heads}
+        heads = re.findall(
+            r"^\[(\d+)\] .*, (in an attachment|a comment)$", passages(endpoint), re.M
+        )
+        numbers = {place: int(number) for number, place in reversed(heads)}
         quotes = {
-            "attachment Timetable.md": "The wombat halt is closed in June.",
+            "in an attachment": "The wombat halt is closed in June.",
             "a comment": "Does the quokka service ride along?",
         }
         citations = [{"n": numbers[place], "quote": quote} for place, quote in quotes.items()]
@@ -144,7 +146,7 @@ async def test_a_citation_of_a_comment_or_a_file_says_so_and_opens_it(
     assert in_file.url.startswith(f"{SITE}/download/attachments/105/Timetable.md")
     assert (in_comment.found_in, in_comment.attachment) == ("comment", None)
     assert in_comment.url.endswith("?focusedCommentId=9001")
-    assert "(in attachment Timetable.md, page_id 105, updated 2025-05-05)" in text
+    assert "(in attachment `Timetable.md`, page_id 105, updated 2025-05-05)" in text
     assert "(in a comment, page_id 105, updated 2025-05-05)" in text
 
 
@@ -224,13 +226,11 @@ async def test_an_endpoint_without_json_mode_is_asked_without_it(
         (rate_limited(code="insufficient_quota"), "has no quota left"),
         (server_error(500), "failed (HTTP 500: Error code: 500"),
         (server_error(503), "try again later"),
-        (content_filtered(), "refused to answer this question"),
-        (too_long(), "maximum context length is 8192 tokens"),
+        (too_long(), "reads less than this question takes (Error code: 400"),
         (malformed(), "something that is no chat completion: check that OPENAI_BASE_URL"),
         (Fault(200, body="<html>Welcome</html>"), "no chat completion"),
         (Fault(200, body="{}"), "no answer"),
         (Fault(400, "key test-key is odd"), "key *** is odd"),
-        (Answer("I cannot", "content_filter"), "refused to answer this question"),
         (Answer('{"answer": "30', "length"), "ran out of tokens before the answer was complete"),
     ],
 )  # fmt: skip
@@ -263,23 +263,31 @@ async def test_an_endpoint_that_is_not_there_is_explained(variables: Variables) 
     assert "OPENAI_BASE_URL" in text
 
 
-async def test_progress_arrives(any_client: Client, endpoint: OpenAIEndpoint) -> None:
-    endpoint.reply = says("30 days [1].")
+async def test_progress_tells_what_is_looked_for_read_and_written(
+    any_client: Client, endpoint: OpenAIEndpoint
+) -> None:
+    endpoint.reply = says(f"30 days [1]. {'More of the same. ' * 40}")
     seen: list[tuple[float, float | None, str | None]] = []
     whole = anyio.Event()
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
         seen.append((progress, total, message))
-        if len(seen) == 3:
+        if message == "Checking the quotes":
             whole.set()
 
-    await any_client.call_tool("answer_question", {"question": "Vacation?"}, progress_callback=note)
+    arguments = {"question": "Vacation days?"}
+    await any_client.call_tool("answer_question", arguments, progress_callback=note)
     with anyio.fail_after(10):
         await whole.wait()
 
-    assert [(step, total) for step, total, _ in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert seen[0][2] == "Searching the wiki"
-    assert "passages of" in (seen[1][2] or "")
+    steps = [step for step, _, _ in seen]
+    said = [message or "" for _, _, message in seen]
+    assert steps == sorted(set(steps))
+    assert {total for _, total, _ in seen} == {4}
+    assert said[0] == "Searching the wiki: Vacation days?"
+    assert re.match(r"Reading \d+ passages of \d+ pages: .*Vacation; ", said[1])
+    assert "Writing the answer: 400 characters" in [re.sub(r"4\d\d", "400", one) for one in said]
+    assert said[-1] == "Checking the quotes"
 
 
 async def test_earlier_turns_help_to_find_and_reach_the_model(
@@ -296,6 +304,7 @@ async def test_earlier_turns_help_to_find_and_reach_the_model(
     roles = [message["role"] for message in asked(endpoint)[-1]["messages"]]
     assert roles == ["system", "user", "assistant", "user"]
     assert "Vacation (space PEOPLE" in passages(endpoint).partition("\n[3]")[0]
+    assert len(asked(endpoint)) == 2  # the first one is to tell what to search for
 
 
 async def test_a_change_of_subject_is_found_in_spite_of_earlier_turns(
