@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -15,9 +15,11 @@ from contextlib import (
 from functools import partial
 from importlib.metadata import version
 from math import isfinite
+from types import MappingProxyType
 
 import uvicorn
 from mcp.server import CacheHint, MCPServer
+from mcp.types.methods import CacheableMethod
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -34,15 +36,17 @@ from server.audit import OFF, STDERR, Audit
 from server.auth import Callers
 from server.auth_gate import Gate
 from server.auth_settings import HttpAuth, http_auth, transport_security
+from server.client_prompts import register_prompts
 from server.confluence_server import ConfluenceServer
 from server.deps import Deps, WhoAsks, always
+from server.icons import SERVER_ICON
 from server.limits import Limits
 from server.llm import ChatModel
 from server.question_models import QuestionModels
 from server.resources import register_resources
 from server.room import Room
 from server.settings import ServerSettings
-from server.steady import SteadyPages, SteadySearcher
+from server.steady import SteadyCatalogue, SteadyPages, SteadySearcher
 from server.streams import EndingStreams, Server
 from server.subscriptions import Subscriptions
 from server.tools import register_tools
@@ -56,6 +60,19 @@ GRACE = 130  # seconds that calls in flight have to end; an answer takes at most
 BACKLOG = 2048  # connections that wait to be accepted
 # Tells nothing, or has a secret of its own.
 OPEN_PATHS = ("/healthz", "/readyz", PATH)
+
+# What is the same for everybody, and what differs with who asks.
+_SAME = CacheHint(ttl_ms=300_000, scope="public")
+CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = MappingProxyType(
+    {
+        "server/discover": _SAME,
+        "tools/list": _SAME,
+        "prompts/list": _SAME,
+        "resources/templates/list": _SAME,
+        "resources/list": CacheHint(ttl_ms=60_000, scope="private"),
+        "resources/read": CacheHint(ttl_ms=30_000, scope="private"),
+    }
+)
 
 INSTRUCTIONS = """\
 The company's Confluence wiki, searchable by meaning and by words. Read-only.
@@ -114,6 +131,7 @@ async def open_deps(
                     Answerer(searcher, pages, chat),
                     database.connect,
                     asker=who or always(settings.confluence_mcp_user, Askers(database)),
+                    catalogue=SteadyCatalogue(database),
                     stranger=UNKNOWN_CALLER if who else UNKNOWN_USER,
                     room=Room(settings.max_calls, settings.max_answers),
                     limits=_limits(settings) if who else Limits(),
@@ -196,10 +214,13 @@ def create_server(
         description="Find, read and cite what a company knows in Confluence.",
         instructions=INSTRUCTIONS + (EVERYTHING if shows_everything else ""),
         lifespan=lifespan,
-        cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
+        icons=[SERVER_ICON],
+        cache_hints=CACHE_HINTS,
     )
     register_tools(mcp)
     register_resources(mcp)
+    register_prompts(mcp)
+    mcp.serve_catalogue()
     if hears_changes:
         mcp.serve_subscriptions(subscriptions, has_connections=has_connections)
     else:

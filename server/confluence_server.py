@@ -9,8 +9,14 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.types import (
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    GetPromptResult,
     InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
@@ -19,7 +25,9 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
+from server.completions import complete
 from server.deps import Deps
+from server.resource_list import ResourceList
 from server.schemas import concise, with_short_nulls, without_nulls
 from server.steady import cancelled_once
 from server.subscriptions import Subscriptions
@@ -44,6 +52,24 @@ class ConfluenceServer(MCPServer[Deps]):
         add = self._lowlevel_server.add_request_handler
         add("subscriptions/listen", SubscriptionsListenRequestParams, _refuse_to_listen)
 
+    def serve_catalogue(self) -> None:
+        """Lists what a person may attach, and completes what they type."""
+        listing = ResourceList(self.list_resources)
+
+        async def list_some(
+            ctx: ServerRequestContext[Deps], params: PaginatedRequestParams
+        ) -> ListResourcesResult:
+            return await cancelled_once(listing.list(ctx, params))
+
+        async def suggest(
+            ctx: ServerRequestContext[Deps], params: CompleteRequestParams
+        ) -> CompleteResult:
+            return await cancelled_once(complete(ctx, params))
+
+        add = self._lowlevel_server.add_request_handler
+        add("resources/list", PaginatedRequestParams, list_some)
+        add("completion/complete", CompleteRequestParams, suggest)
+
     async def call_tool(
         self,
         name: str,
@@ -59,6 +85,23 @@ class ConfluenceServer(MCPServer[Deps]):
         """What is at an address."""
         return await cancelled_once(super().read_resource(uri, context))
 
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, object] | None = None,
+        context: Context[Deps] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """What a prompt says; raises MCPError that tells which prompts or arguments there are."""
+        prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
+        if name not in prompts:
+            raise MCPError(
+                INVALID_PARAMS, f"No prompt {name[:100]!r}: there are {_names(prompts)}."
+            )
+        needed = [one.name for one in prompts[name].arguments or () if one.required]
+        if missing := [one for one in needed if not (arguments or {}).get(one)]:
+            raise MCPError(INVALID_PARAMS, f"The prompt {name} needs {_names(missing)}.")
+        return await cancelled_once(super().get_prompt(name, arguments, context))
+
     async def list_tools(self) -> list[Tool]:
         """The tools as clients see them."""
         return [
@@ -70,6 +113,10 @@ class ConfluenceServer(MCPServer[Deps]):
             )
             for tool in await super().list_tools()
         ]
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 async def _refuse_to_listen(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from index.access import CRAWLER, Asker, Askers
+from index.catalogue import Catalogue
 from index.database import Database
 from index.pages import Pages
 from index.search import Searcher
@@ -30,6 +31,7 @@ class Deps:
     answerer: Answerer
     connect: Connect
     asker: WhoAsks
+    catalogue: Catalogue
     stranger: str = ""
     room: Room = field(default_factory=Room)
     limits: Limits = field(default_factory=Limits)

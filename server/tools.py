@@ -1,7 +1,8 @@
 """The three tools. Their docstrings and field descriptions are written for a model."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from inspect import signature
 from typing import Annotated, Literal
@@ -9,11 +10,11 @@ from typing import Annotated, Literal
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from index.access import Asker
-from index.errors import BadRequest, NotFound
+from index.errors import BadRequest
 from index.language import clean
 from index.pages import Pages
 from index.records import Attachment, ContentType
@@ -22,9 +23,12 @@ from server.calls import ANSWER, Call, one_call
 from server.deps import Deps
 from server.explaining import explained
 from server.llm import Message
+from server.named_pages import SeveralPages, chosen, chosen_before, named_page
 from server.paging import cursor_at, fingerprint, offset_of
-from server.references import PageReference, page_reference
+from server.progress import STEPS
+from server.references import page_reference
 from server.rendering import answer_text, page_text, search_text
+from server.resource_links import page_links
 from server.results import AnswerResult, PageContent, SearchResults
 from server.sections import section_bounds
 from server.texts import one_line
@@ -114,7 +118,8 @@ async def search_confluence(
                 *call.notes,
             ],
         )
-    return _result(search_text(results), results)
+    found_pages = [(hit.page_id, hit.title) for hit in results.results]
+    return _result(search_text(results), results, found_pages)
 
 
 async def get_page(
@@ -132,35 +137,58 @@ async def get_page(
     attachment: Annotated[
         str | None, Field(description="File name, to read this attachment instead.")
     ] = None,
-) -> Annotated[CallToolResult, PageContent]:
+) -> Annotated[CallToolResult, PageContent] | InputRequiredResult:
     """Read a page of the wiki, or a file attached to it, as Markdown, whole or in parts.
 
     Use it after search_confluence, or when a page is known. Long pages come in parts: go on with
     `next_offset`, or ask for one `section`. Comments follow at the end. Also lists attachments,
     child pages and what could not be read.
     """
+    part = _Part(section or None, offset, max_tokens, attachment or None)
+    try:
+        return await _read(ctx, chosen_before(ctx) or page, part)
+    except ToolError as error:
+        if not isinstance(error.__cause__, SeveralPages):
+            raise
+        choice = await chosen(ctx, error.__cause__)
+        if choice is None:
+            raise
+    return choice if isinstance(choice, InputRequiredResult) else await _read(ctx, choice, part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of a page is to be read."""
+
+    section: str | None
+    offset: int
+    max_tokens: int
+    attachment: str | None
+
+
+async def _read(ctx: Context[Deps], page: str, part: _Part) -> CallToolResult:
     deps = ctx.request_context.lifespan_context
     async with _tool_call(deps, READ, page) as call:
         reference = page_reference(page)
-        stored = await _page(deps.pages, call, reference)
+        stored = await named_page(deps.pages, call, reference)
         call.gives([stored.info.page_id])
-        if attachment and section:
+        if part.attachment and part.section:
             raise BadRequest("An attachment has no sections: leave `section` out.")
         file, notes = None, _ignored(ctx, get_page)
-        if attachment:
-            file = await _attachment(deps.pages, call.asker, stored, attachment)
-        elif reference.attachment and not section:
+        if part.attachment:
+            file = await _attachment(deps.pages, call.asker, stored, part.attachment)
+        elif reference.attachment and not part.section:
             try:
                 file = await _attachment(deps.pages, call.asker, stored, reference.attachment)
             except BadRequest as error:  # the address leads to the page, too
                 notes.append(str(error))
         if file is None:
-            bounds = section_bounds(stored, section or None)
-            content = page_content(stored, bounds, offset, max_tokens)
+            bounds = section_bounds(stored, part.section)
+            content = page_content(stored, bounds, part.offset, part.max_tokens)
         else:
-            content = attachment_content(stored, file, offset, max_tokens)
+            content = attachment_content(stored, file, part.offset, part.max_tokens)
         content.notes.extend((*notes, *call.notes))
-    return _result(page_text(content), content)
+    return _result(page_text(content), content, [(content.page_id, content.title)])
 
 
 async def answer_question(
@@ -188,7 +216,7 @@ async def answer_question(
     deps = ctx.request_context.lifespan_context
 
     async def progress(step: float, message: str) -> None:
-        await ctx.report_progress(step, 3, message)
+        await ctx.report_progress(step, STEPS, message)
 
     async with _tool_call(deps, ANSWER, question) as call:
         above = await _above(deps.pages, call, ancestor)
@@ -201,7 +229,8 @@ async def answer_question(
         call.gives(hit.page.page_id for hit in answer.nearest)
         result = answer_result(answer)
         result.notes.extend((*_ignored(ctx, answer_question), *call.notes))
-    return _result(answer_text(result), result)
+    cited = [(one.page_id, one.title) for one in (*result.citations, *result.nearest)]
+    return _result(answer_text(result), result, cited)
 
 
 @asynccontextmanager
@@ -223,16 +252,21 @@ def _ignored(ctx: Context[Deps], tool: Callable[..., object]) -> list[str]:
     return [f"Ignored: {unknown}. The arguments are {', '.join(known)}."] if unknown else []
 
 
-def _result(text: str, structured: BaseModel) -> CallToolResult:
+def _result(
+    text: str, structured: BaseModel, pages: Iterable[tuple[str, str]] = ()
+) -> CallToolResult:
+    """A result with links to its pages, for the person at the client: the model has their ids."""
     return CallToolResult(
-        content=[TextContent(type="text", text=text)],
+        content=[TextContent(type="text", text=text), *page_links(pages)],
         structured_content=structured.model_dump(mode="json"),
     )
 
 
 async def _above(pages: Pages, call: Call, ancestor: str | None) -> str | None:
     """The id of the page that a search stays below."""
-    return (await _page(pages, call, page_reference(ancestor))).info.page_id if ancestor else None
+    return (
+        (await named_page(pages, call, page_reference(ancestor))).info.page_id if ancestor else None
+    )
 
 
 def _filters(
@@ -257,29 +291,6 @@ def _names(given: list[str] | None) -> tuple[str, ...]:
     """Without the empty ones that clients send for no limit."""
     names = (clean(name).strip() for name in given or ())
     return tuple(name for name in names if name)
-
-
-async def _page(pages: Pages, call: Call, reference: PageReference) -> StoredPage:
-    """The page that is named, if the caller may read it."""
-    asker = call.asker
-    if reference.page_id is not None:
-        return await pages.page(asker, reference.page_id)
-    title = reference.title or ""
-    found = await pages.pages_of_title(asker, title, reference.space_key)
-    if not found and reference.whole:
-        title = reference.whole
-        found = await pages.pages_of_title(asker, title, None)
-    if not found:
-        raise NotFound(f"No page {title[:200]!r} in the index: find it with search_confluence.")
-    if len(found) > 1:
-        call.gives(info.page_id for info in found)
-        names = "; ".join(
-            f"{info.space_key}:{info.title} (page_id {info.page_id}, {info.content_type}, "
-            f"updated {info.updated_at.date().isoformat()})"
-            for info in found
-        )
-        raise NotFound(f"Several pages are called {title!r}: {names}. Give the page_id.")
-    return await pages.page(asker, found[0].page_id)
 
 
 async def _attachment(pages: Pages, asker: Asker, page: StoredPage, filename: str) -> Attachment:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcp import Client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ResourceLink, TextContent
 
 from server.app import create_server, open_deps
 from server.results import AnswerResult, PageContent, SearchResults
@@ -49,9 +49,10 @@ def serving(variables: Variables, mode: str = "auto") -> Client:
 
 
 def text_of(result: CallToolResult) -> str:
-    """The text that a model reads."""
-    (content,) = result.content
+    """The text that a model reads; behind it there are but links."""
+    content, *links = result.content
     assert isinstance(content, TextContent)
+    assert all(isinstance(link, ResourceLink) for link in links)
     return content.text
 
 

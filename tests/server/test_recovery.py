@@ -19,6 +19,7 @@ from server.answering import Answerer
 from server.app import create_server
 from server.deps import Deps, always
 from server.settings import ServerSettings
+from server.steady import SteadyCatalogue
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint, word_vector
 from tests.server.asking import (
@@ -61,7 +62,7 @@ async def impatient_deps(variables: Variables) -> AsyncGenerator[Deps]:
         searcher, pages = Searcher(database, choose), Pages(database)
         answerer = Answerer(searcher, pages, None)
         asker = always(None, Askers(database))
-        yield Deps(searcher, pages, answerer, database.connect, asker)
+        yield Deps(searcher, pages, answerer, database.connect, asker, SteadyCatalogue(database))
         await embedder.close()
 
 

@@ -61,7 +61,8 @@ async def test_a_default_search_result_is_small(sample: Client, question: str) -
 
     assert result.structured_content is not None
     assert len(result.structured_content["results"]) == 8
-    assert estimated_tokens(text_of(result)) < FOUND
+    links = "".join(one.model_dump_json(exclude_none=True) for one in result.content[1:])
+    assert estimated_tokens(text_of(result) + links) < FOUND
     assert estimated_tokens(json.dumps(result.structured_content)) < FOUND
 
 
