@@ -11,6 +11,7 @@ from evals.questions import Question, read_questions, unique
 from index.errors import BadRequest
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
+ANSWERS_FILE = "answers.jsonl"  # questions beside a corpus whose answers are known
 QRELS = ("qrels.tsv", "qrels/test.tsv")
 
 
@@ -54,7 +55,9 @@ def read_collection(path: Path) -> Collection:
     has_corpus = (path / CORPUS).exists()
     is_judged = has_corpus or (path / QUERIES).exists()
     questions = _queries(path) if is_judged else read_questions(path)
-    return Collection(path.resolve().name, _texts(path / CORPUS) if has_corpus else (), questions)
+    return Collection(
+        path.resolve().name, read_texts(path / CORPUS) if has_corpus else (), questions
+    )
 
 
 def _queries(folder: Path) -> list[Question]:
@@ -71,7 +74,8 @@ def _queries(folder: Path) -> list[Question]:
     return questions
 
 
-def _texts(path: Path) -> Sequence[Text]:
+def read_texts(path: Path) -> Sequence[Text]:
+    """The texts of a corpus; raises BadRequest, which names file and line."""
     places: dict[str, str] = {}
     texts: list[Text] = []
     for place, entry in read_entries(path, _Text):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evals.answer_measures import ANSWERED, FACTS, PRECISION, RECALL, REFUSED, VERBATIM
+from evals.answer_run import AnswerRun
 from evals.measures import MAIN
 from evals.run import Run
 from evals.statistics import Estimate, chances, estimates
@@ -10,6 +12,9 @@ from index.errors import BadRequest
 
 SURE = 0.05
 MARGIN = 0.01
+ANSWERS = "answers"
+# What the judge says is not among them: it is no measuring rod that stays the same.
+ANSWER_MEASURES = (ANSWERED, FACTS, RECALL, PRECISION, VERBATIM, REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,10 @@ class Comparison:
     differences: Sequence[Difference]
 
     def loses(self, leg: str, *, margin: float = MARGIN) -> bool:
-        """Whether a leg has lost by the main measure."""
+        """Whether a leg has lost by the main measure, or answers by any of theirs."""
+        measures = ANSWER_MEASURES if leg == ANSWERS else (MAIN,)
         return any(
-            (difference.leg, difference.measure) == (leg, MAIN) and difference.is_loss(margin)
+            difference.leg == leg and difference.measure in measures and difference.is_loss(margin)
             for difference in self.differences
         )
 
@@ -71,3 +77,29 @@ def compare(before: Run, after: Run) -> Comparison:
             )
         ],
     )
+
+
+def compare_answers(before: AnswerRun, after: AnswerRun) -> Comparison:
+    """Every measure that both runs have, each over its questions in common.
+
+    Raises BadRequest when there is none.
+    """
+    pairs = {
+        measure: [
+            value - before.values[measure][question]
+            for question, value in column.items()
+            if question in before.values[measure]
+        ]
+        for measure, column in after.values.items()
+        if measure in before.values
+    }
+    differences = [
+        Difference(ANSWERS, measure, by, chance)
+        for measure, column in pairs.items()
+        if column
+        for by, chance in zip(estimates([column]), chances([column]), strict=True)
+    ]
+    if not differences:
+        raise BadRequest(f"{before.name} and {after.name} have no question in common.")
+    ids = {outcome.id for outcome in before.outcomes}
+    return Comparison(sum(outcome.id in ids for outcome in after.outcomes), differences)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -83,15 +83,21 @@ class Run(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Self:
         """The run that `--json` wrote to a file; raises BadRequest where it is none."""
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
-        except ValidationError as error:
-            wrong = what_is_wrong(error)
-            raise BadRequest(
-                f"{path} is no run of `confluence-mcp eval --json`: {wrong}."
-            ) from error
+        return read_run(cls, path)
+
+
+AnyRun = TypeVar("AnyRun", bound=BaseModel)
+
+
+def read_run(kind: type[AnyRun], path: Path) -> AnyRun:
+    """A run of a kind from a file; raises BadRequest where it is none."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        wrong = what_is_wrong(error)
+        raise BadRequest(f"{path} is no run of `confluence-mcp eval --json`: {wrong}.") from error
 
 
 def rounded(legs: Mapping[str, Values]) -> dict[str, dict[str, list[float]]]:

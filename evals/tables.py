@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from evals.answer_run import AnswerRun
 from evals.asking import DEPTH, FUSED
 from evals.comparison import SURE, Comparison, Difference
 from evals.measures import MAIN
@@ -22,7 +23,7 @@ def _lines(run: Run) -> Iterator[str]:
     yield ""
     yield f"{'leg':10}" + "".join(f"{measure:18}" for measure in measures).rstrip()
     for leg, means in run.means.items():
-        yield f"{leg:10}" + "".join(f"{_mean(means[name]):18}" for name in measures).rstrip()
+        yield f"{leg:10}" + "".join(f"{shown_mean(means[name]):18}" for name in measures).rstrip()
     yield ""
     for leg, times in run.times.items():
         yield _times(leg, times)
@@ -32,7 +33,7 @@ def _lines(run: Run) -> Iterator[str]:
         if not value
     ]
     if missed:
-        yield f"Not among the first {DEPTH} ({len(missed)}): {_some(missed)}"
+        yield f"Not among the first {DEPTH} ({len(missed)}): {some(missed)}"
 
 
 def unknown(run: Run) -> str | None:
@@ -41,30 +42,32 @@ def unknown(run: Run) -> str | None:
         return None
     return (
         f"Not in the index, or not shown to who asks ({len(run.unknown_pages)} pages): "
-        f"{_some(run.unknown_pages)}\n"
+        f"{some(run.unknown_pages)}\n"
         f"Not asked, for want of any other answer ({len(run.left_out)} questions): "
-        f"{_some(run.left_out) or 'none'}"
+        f"{some(run.left_out) or 'none'}"
     )
 
 
-def comparison_table(before: Run, comparison: Comparison) -> str:
+def comparison_table(before: Run | AnswerRun, comparison: Comparison) -> str:
     """A line for each measure of each leg; what is hardly by chance is marked."""
     head = (
         f"Against {before.name} of {before.made_at:%Y-%m-%d %H:%M}, model {before.model}: "
         f"{comparison.questions} questions in common"
     )
-    lines = [f"{'leg':10}{'measure':12}{'difference':>10}  {'95 % interval':18}{'p':>6}"]
-    return "\n".join([head, "", *lines, *map(_difference, comparison.differences)])
+    width = max(12, *(len(one.measure) + 2 for one in comparison.differences))
+    names = f"{'leg':10}{'measure':{width}}{'difference':>10}  {'95 % interval':18}{'p':>6}"
+    lines = (_difference(one, width) for one in comparison.differences)
+    return "\n".join([head, "", names, *lines])
 
 
-def _difference(one: Difference) -> str:
+def _difference(one: Difference, width: int) -> str:
     interval = f"{one.by.low:+.3f} to {one.by.high:+.3f}"
     mark = " *" if one.chance < SURE else ""
-    names = f"{one.leg:10}{one.measure:12}"
+    names = f"{one.leg:10}{one.measure:{width}}"
     return f"{names}{one.by.mean:>+10.3f}  {interval:18}{one.chance:6.3f}{mark}"
 
 
-def _mean(estimate: Estimate) -> str:
+def shown_mean(estimate: Estimate) -> str:
     return f"{_short(estimate.mean)} {_short(estimate.low)}-{_short(estimate.high)}"
 
 
@@ -81,6 +84,6 @@ def _spread(spread: Spread) -> str:
     return f"{spread.p50:.1f} / {spread.p95:.1f} ms"
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
