@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_eval(commands.add_parser("eval", help="measure how well search finds what answers"))
     _add_doctor(commands.add_parser("doctor", help="tell what is wrong, and who is shown what"))
     _add_token(commands.add_parser("token", help="make and revoke keys for the HTTP server"))
+    _add_database(commands.add_parser("database", help="lend the embedded Postgres to a program"))
     return parser
 
 
@@ -415,11 +416,16 @@ def _add_eval(parser: argparse.ArgumentParser) -> None:
     add("--against", type=Path, metavar="FILE", help="compare with a run that --json wrote")
     add("--fail-on-loss", action="store_true", help="exit with 1 when the search has become worse")
     add("--margin", type=float, default=0.01, help="a smaller loss is none (default: .01)")
+    add("--feedback", type=Path, metavar="FILE", help="measure by thumbs that the chat exported")
+    add("--answers", action="store_true", help="measure answers and citations, not the search")
+    add("--judge", metavar="MODEL", help="let a chat model look for the facts in answers, too")
+    add("--price-in", type=float, metavar="PRICE", help="of a million tokens that the model reads")
+    add("--price-out", type=float, metavar="PRICE", help="of a million tokens that it writes")
     parser.set_defaults(command=evaluate)
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Prints how well search finds the pages that answer questions."""
+    """Prints how well search finds the pages that answer questions, or how good answers are."""
     from confluence_mcp_eval import Options, run_eval
 
     asked = Options(
@@ -432,6 +438,11 @@ def evaluate(options: argparse.Namespace) -> int:
         against=options.against,
         fail_on_loss=options.fail_on_loss,
         margin=options.margin,
+        feedback=options.feedback,
+        answers=options.answers,
+        judge=options.judge,
+        price_in=options.price_in,
+        price_out=options.price_out,
     )
     return _run(lambda: run_eval(asked))
 
@@ -471,6 +482,21 @@ def _days(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_DAYS}")
     return int(text)
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lend_database, log_level=logging.WARNING)
+
+
+def lend_database(_: argparse.Namespace) -> int:
+    """Prints how to connect to the embedded Postgres, which runs until standard input ends."""
+    from index.lent_postgres import lend
+
+    async def lent() -> int:
+        await lend()
+        return DONE
+
+    return _run(lent, stopped=DONE)
 
 
 def create_token(options: argparse.Namespace) -> int:

@@ -10,8 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import chat_home
+from chat_brand import Brand
 from chat_guard import LOOPBACK
 from chat_settings import ChatSettings
+from chat_store_commands import add_commands, make_ready, run_command
 
 PAGE = Path(__file__).resolve().with_name("chat_page.py")
 
@@ -21,16 +23,23 @@ def main() -> int:
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("chainlit").setLevel(logging.ERROR)
-    wrong = _wrong_settings() or _busy_port(arguments.host, arguments.port)
+    wrong = _wrong_settings()
+    if arguments.command is not None and not wrong:
+        return run_command(arguments, ChatSettings())
+    wrong = (
+        wrong
+        or _busy_port(arguments.host, arguments.port)
+        or make_ready(ChatSettings(), arguments.host)
+    )
     if wrong:
         print(f"confluence-mcp-chat: {wrong}", file=sys.stderr)
         return 2
-    if arguments.host not in LOOPBACK:
+    if arguments.host not in LOOPBACK and not ChatSettings().chat_sign_in:
         print(
             f"Anyone who reaches {arguments.host}:{arguments.port} can read what this chat reads.",
             file=sys.stderr,
         )
-    home = chat_home.prepare(os.environ)
+    home = chat_home.prepare(os.environ, Brand())
     try:
         _serve(arguments.host, arguments.port, headless=arguments.headless)
     finally:
@@ -54,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", default=8000, type=int, help="port to listen on (%(default)s)")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
+    add_commands(parser)
     return parser.parse_args()
 
 
@@ -62,9 +72,10 @@ def _wrong_settings() -> str | None:
         settings = ChatSettings()
         if not settings.server_command:
             return "CONFLUENCE_MCP_COMMAND is empty."
+        Brand()
     except ValidationError as error:
-        names = ", ".join(str(item["loc"][0]).upper() for item in error.errors())
-        return f"Wrong settings: {names}."
+        wrong = (f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        return f"Wrong settings: {'; '.join(wrong)}."
     except ValueError as error:
         return f"CONFLUENCE_MCP_COMMAND cannot be read: {error}."
     return None

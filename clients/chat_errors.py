@@ -13,6 +13,10 @@ class WikiError(ChatFailure):
     """The MCP server cannot be used as it is."""
 
 
+class NotLetIn(WikiError):
+    """The MCP server does not take the token that it was shown."""
+
+
 def root_cause(error: BaseException) -> BaseException:
     """The first single error within nested exception groups."""
     match error:

@@ -8,6 +8,8 @@ from collections.abc import MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from chat_brand import Brand
+
 FILES = Path(__file__).resolve().parent / "chat_files"
 EXTERNAL_LINK = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*")
 
@@ -21,14 +23,17 @@ SWITCHES = (
 )
 
 
-def prepare(environment: MutableMapping[str, str]) -> Path:
+def prepare(environment: MutableMapping[str, str], brand: Brand) -> Path:
     """A new private folder, named in `environment` so that Chainlit uses it once imported."""
     home = Path(tempfile.mkdtemp(prefix="confluence-mcp-chat-"))
     chainlit = _package()
     shutil.copytree(FILES / "public", home / "public")
     shutil.copy(FILES / "chainlit.md", home)
     (home / ".chainlit").mkdir()
-    shutil.copy(FILES / "config.toml", home / ".chainlit")
+    config = (FILES / "config.toml").read_text(encoding="utf-8")
+    named = config.replace('name = "Confluence"', f"name = {json.dumps(brand.chat_name)}")
+    (home / ".chainlit" / "config.toml").write_text(named, encoding="utf-8")
+    dress(home / "public", brand)
     _translate(chainlit / "translations", home / ".chainlit" / "translations")
     _build_page(chainlit / "frontend" / "dist", home / "frontend")
     for name in SWITCHES:
@@ -51,12 +56,41 @@ def _package() -> Path:
     return Path(spec.origin).parent
 
 
+def dress(public: Path, brand: Brand) -> None:
+    """The company's colour in both themes, and its logo in each place that shows one."""
+    theme = public / "theme.json"
+    looks = json.loads(theme.read_text(encoding="utf-8"))
+    for name, variables in looks["variables"].items():
+        variables.update(brand.colours(dark=name == "dark"))
+    theme.write_text(json.dumps(looks), encoding="utf-8")
+    if brand.chat_logo is None:
+        for logo in public.glob("logo_*.svg"):
+            drawn = logo.read_text(encoding="utf-8")
+            logo.write_text(drawn.replace(">Confluence<", f">{brand.xml_name}<"), encoding="utf-8")
+    else:
+        for name in ("favicon", "logo_light", "logo_dark"):
+            (public / f"{name}.svg").unlink()
+            shutil.copy(brand.chat_logo, public / f"{name}{brand.logo_kind}")
+    shutil.copy(public / f"favicon{brand.logo_kind}", public / f"mark{brand.logo_kind}")
+
+
 def _translate(source: Path, target: Path) -> None:
     """Chainlit's translations without the word before a step, whose name is a whole phrase."""
     target.mkdir()
     for file in source.glob("*.json"):
         words = json.loads(file.read_text(encoding="utf-8"))
         words["chat"]["messages"]["status"] = {"using": "", "used": ""}
+        # The page asks for it in lower case.
+        errors = words["auth"]["login"]["errors"]
+        errors["credentialssignin"] = errors["credentialsSignin"]
+        if file.stem == "en-US":
+            form = words["auth"]["login"]["form"]["email"]
+            form |= {"label": "User name", "placeholder": ""}
+            words["chat"]["input"]["placeholder"] = "Ask the wiki…"
+            words["chat"]["watermark"] = "Answers can be wrong: look at their sources."
+            words["chat"]["settings"]["title"] = "Filters"
+            words["navigation"]["user"]["menu"]["settings"] = "Filters"
+            words["navigation"]["header"]["readme"] = "About"
         (target / file.name).write_text(json.dumps(words), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from chat_filters import NO_FILTERS, ChatFilters
 from chat_results import (
     ANSWER,
     READ,
@@ -23,6 +24,7 @@ from chat_sources import Source, Sources, link_to, renumbered
 
 EXCERPT_CHARACTERS = 3_000
 RESULT_CHARACTERS = 60_000
+NOT_FOUND = "not_found"
 FORGED_TAG = re.compile(r"<(?=[\s/]*page-text)", re.IGNORECASE)
 CUT = "\n(The rest was left out. Ask for a section, or for fewer results.)"
 
@@ -47,39 +49,49 @@ class LookUp:
     failed: bool = False
 
 
-def title_of_call(tool: str, arguments: Mapping[str, object], sources: Sources) -> str:
-    """What is being looked up, such as `Searching Confluence: vacation carry-over`."""
+def title_of_call(
+    tool: str, arguments: Mapping[str, object], sources: Sources, filters: ChatFilters = NO_FILTERS
+) -> str:
+    """What is being looked up, such as `Searching for “vacation carry-over” in PEOPLE`."""
+    within = f" {filters.in_words()}" if filters else ""
     if tool == SEARCH:
-        return f"Searching Confluence: {_argument(arguments, 'query')}"
+        return f"Searching for “{_argument(arguments, 'query')}”{within}"
     if tool == READ:
-        page = _argument(arguments, "page")
-        name = sources.title_of(page) or _page_name(page)
-        file = _argument(arguments, "attachment")
-        return f"Reading: {name} › {file}" if file else f"Reading: {name}"
+        return f"Reading “{_page_asked_for(arguments, sources)}”"
     if tool == ANSWER:
-        return f"Answering from the wiki: {_argument(arguments, 'question')}"
+        return f"Looking for the answer to “{_argument(arguments, 'question')}”{within}"
     return tool
 
 
 def look_up(
-    tool: str, arguments: Mapping[str, object], outcome: Outcome, sources: Sources
+    tool: str,
+    arguments: Mapping[str, object],
+    outcome: Outcome,
+    sources: Sources,
+    filters: ChatFilters = NO_FILTERS,
 ) -> LookUp:
     """Numbers what a tool returned and puts it into words."""
-    title = title_of_call(tool, arguments, sources)
+    title = title_of_call(tool, arguments, sources, filters)
     if outcome.is_error:
         reason = outcome.text.removeprefix(f"Error executing tool {tool}: ")
-        return LookUp(title, f"The tool failed: {reason}", reason, failed=True)
+        return _failed(title, reason)
     try:
         if outcome.structured is not None and tool == SEARCH:
             return _searched(title, Found.model_validate(outcome.structured), sources)
         if outcome.structured is not None and tool == READ:
-            return _read(WholePage.model_validate(outcome.structured), sources)
+            page = WholePage.model_validate(outcome.structured)
+            refusal = filters.refusal_of(tool, page)
+            return _failed(title, refusal) if refusal else _read(page, sources)
         if outcome.structured is not None and tool == ANSWER:
             return _answered(title, Answered.model_validate(outcome.structured), sources)
     except ValidationError:
         # A server of another version: its text still serves the model, only without sources.
         pass
     return LookUp(title, _bounded(_page_text(outcome.text)), "")
+
+
+def _failed(title: str, reason: str) -> LookUp:
+    return LookUp(f"{title}: failed", f"The tool failed: {reason}", reason, failed=True)
 
 
 def _searched(title: str, found: Found, sources: Sources) -> LookUp:
@@ -90,6 +102,7 @@ def _searched(title: str, found: Found, sources: Sources) -> LookUp:
         parts.append(f"There is more: call again with cursor={found.next_cursor!r}.")
     if not numbered:
         parts.insert(0, "Nothing was found.")
+    title = f"{title}: {_counted(numbered, 'passage')}"
     return LookUp(title, _bounded("\n\n".join(parts)), _for_reader(numbered), tuple(numbered))
 
 
@@ -110,7 +123,7 @@ def _read(page: WholePage, sources: Sources) -> LookUp:
     if page.next_offset is not None:
         parts.append(f"The page goes on: call again with offset={page.next_offset}.")
     text = _bounded("\n\n".join(parts))
-    return LookUp(f"Reading: {source.place}", text, _for_reader([source]), (source,))
+    return LookUp(f"Read “{source.place}”", text, _for_reader([source]), (source,))
 
 
 def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
@@ -124,6 +137,11 @@ def _answered(title: str, answered: Answered, sources: Sources) -> LookUp:
     if answered.nearest:
         parts.append("Nearest pages: " + _named(answered.nearest))
     parts.extend(answered.notes)
+    if answered.status == NOT_FOUND:
+        title += ": the wiki does not say"
+    else:
+        found = "quote" if answered.answer else "passage"
+        title += f": {_counted(numbered, found)}"
     return LookUp(title, _bounded("\n\n".join(parts)), _for_reader(numbered), tuple(numbered))
 
 
@@ -185,6 +203,26 @@ def _for_reader(sources: list[Source]) -> str:
     if not sources:
         return "Nothing was found."
     return "\n".join(f"- {s.number}: {link_to(s.passage, s.place)}" for s in sources)
+
+
+def _counted(sources: list[Source], name: str) -> str:
+    match len(sources):
+        case 0:
+            return "nothing found"
+        case 1:
+            return f"1 {name}"
+        case several:
+            return f"{several} {name}s"
+
+
+def _page_asked_for(arguments: Mapping[str, object], sources: Sources) -> str:
+    page = _argument(arguments, "page")
+    parts = (
+        sources.title_of(page) or _page_name(page),
+        _argument(arguments, "attachment"),
+        _argument(arguments, "section"),
+    )
+    return " › ".join(part for part in parts if part)
 
 
 def _argument(arguments: Mapping[str, object], name: str) -> str:

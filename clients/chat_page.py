@@ -1,88 +1,59 @@
 """The page: Chainlit's events, and how a turn looks on it."""
 # Chainlit leaves the types of its decorators and of its session open.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUntypedFunctionDecorator=false
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import chainlit as cl
 from chainlit.config import config
+from chainlit.input_widget import MultiSelect, Select, Tags
 from chainlit.server import app
+from chainlit.types import ThreadDict
 
+from chat_brand import Brand
 from chat_errors import ChatFailure, root_cause
+from chat_filters import ANY_TIME, PERIODS, ChatFilters, filters_from
 from chat_guard import LOOPBACK, SameSiteOnly
 from chat_home import discard
+from chat_identity import SignInNeeded
 from chat_lookups import LookUp
 from chat_model import ChatModel
-from chat_server import Connection, server_from
+from chat_overview import Overview, starter_questions
+from chat_panel import Shown, to_passage_list
+from chat_screen import ASK_AGAIN, ChatScreen
+from chat_server import Connection
 from chat_settings import ChatSettings
-from chat_sources import Source, to_passage_list, to_side_view, to_source_list
+from chat_sign_in_page import asking, open_door
+from chat_sources import to_source_list
+from chat_status import NO_MODEL, index_missing, server_missing
+from chat_store_page import keeper_from
+from chat_surroundings import shown_sources
 from chat_turn import Conversation, Turn
 
-SET_A_MODEL = (
-    "These are the passages that match. For written answers, set `OPENAI_API_KEY` (or "
-    "`OPENAI_BASE_URL` and `CHAT_MODEL` for another endpoint) and start the chat again."
-)
-QUESTIONS = (
-    "How many vacation days can I carry over?",
-    "Who is on call, and how do I reach them?",
-    "What do I need to do in my first week?",
-    "How do I ask for access to a system?",
-)
+SPACES, PERIOD = "spaces", "period"
+OVERVIEW_SECONDS = 3
 
 logger = logging.getLogger(__name__)
 settings = ChatSettings()
-server = server_from(settings)
+brand = Brand()
+sign_in, server = open_door(app, settings, config.run.host)
+keeper = keeper_from(settings, sign_in, asking)
 model = ChatModel(settings.model, settings) if settings.model else None
 
-app.add_middleware(SameSiteOnly, loopback_only=config.run.host in LOOPBACK)
+is_own = config.run.host in LOOPBACK and not sign_in.is_personal
+app.add_middleware(SameSiteOnly, loopback_only=is_own)
 
 
-class ShownStep:
-    """A look-up as Chainlit shows it."""
-
-    def __init__(self, step: cl.Step) -> None:
-        self._step = step
-
-    async def show(self, made: LookUp) -> None:
-        """Replaces the running look-up by its result."""
-        self._step.name = made.title
-        self._step.output = made.for_reader
-        self._step.is_error = made.failed
-
-
-class ChatScreen:
-    """Shows a turn on the page, token by token."""
-
-    def __init__(self) -> None:
-        self._message = cl.Message(content="")
-
-    async def write(self, text: str) -> None:
-        """Adds to the text that the model is writing."""
-        await self._message.stream_token(text)
-
-    async def end_remark(self) -> None:
-        """What was written so far was said before a look-up and is not the answer."""
-        if self._message.content:
-            await self._message.send()
-            self._message = cl.Message(content="")
-
-    @asynccontextmanager
-    async def looking_up(self, title: str) -> AsyncGenerator[ShownStep]:
-        """Shows that something is being looked up."""
-        async with cl.Step(name=title, type="tool", icon="search", show_input=False) as step:
-            yield ShownStep(step)
-
-    async def end(self, text: str, sources: list[Source]) -> None:
-        """Replaces what was written by the whole text, in which `[n]` opens a source."""
-        self._message.content = text
-        for source in sources:
-            shown = cl.Text(name=source.marker, content=to_side_view(source), display="side")
-            await shown.send(for_id=self._message.id)
-        await self._message.send()
+@cl.on_app_startup
+async def begin() -> None:
+    """Starts the server at once, so that the first page can show what there is."""
+    if not sign_in.is_personal:
+        await _overview_soon()
 
 
 @cl.on_app_shutdown
@@ -94,42 +65,91 @@ async def end() -> None:
     discard(Path(os.environ["CHAINLIT_APP_ROOT"]))
 
 
-@cl.set_starters
-async def starters(user: cl.User | None = None) -> list[cl.Starter]:
-    """Questions that show what can be asked."""
-    return [cl.Starter(label=question, message=question) for question in QUESTIONS]
+@cl.set_chat_profiles
+async def welcome(user: cl.User | None, language: str | None = None) -> list[cl.ChatProfile]:
+    """The first page: the name, a welcome, and questions to begin with."""
+    said = [f"# {brand.shown_name}", brand.chat_welcome]
+    if model is None:
+        said.append(NO_MODEL)
+    questions = starter_questions(await _overview_soon())
+    starters = [cl.Starter(label=question, message=question) for question in questions]
+    return [
+        cl.ChatProfile(
+            name=brand.chat_name,
+            markdown_description="\n\n".join(said),
+            icon=brand.mark,
+            default=True,
+            starters=starters,
+        )
+    ]
 
 
 @cl.on_chat_start
 async def start_chat() -> None:
-    """A chat begins with nothing said and nothing found."""
+    """A chat begins with nothing said and nothing found, and tells at once what is missing."""
     cl.user_session.set("conversation", Conversation())
+    try:
+        overview = await _overview()
+    except Exception as error:
+        await _offer_filters(Overview())
+        await _explain(error, at_start=True)
+        return
+    await _offer_filters(overview)
+    if missing := index_missing(overview):
+        await cl.ErrorMessage(content=missing).send()
+
+
+@cl.on_chat_resume
+async def resume_chat(thread: ThreadDict) -> None:
+    """A chat that was kept goes on with what was said, found and chosen."""
+    cl.user_session.set("conversation", await keeper.resumed(thread))
+    await _offer_filters(await _overview_soon())
+
+
+@cl.on_settings_update
+async def confirm_filters(chosen: dict[str, object]) -> None:
+    """Says what look-ups keep to from now on."""
+    said = _filters().in_words()
+    told = f"This chat now looks only at pages {said}." if said else "This chat looks everywhere."
+    await cl.context.emitter.send_toast(told, "info")
 
 
 @cl.on_message
 async def answer(message: cl.Message) -> None:
     """Answers a question, or says why that was not possible."""
+    await _turn(message.content)
+
+
+@cl.action_callback(ASK_AGAIN)
+async def ask_again(action: cl.Action) -> None:
+    """Answers a question anew, below the answer that was given."""
+    question = str(action.payload["question"])
+    _conversation().forget_last(question)
+    await cl.context.emitter.task_start()
+    try:
+        # What a run shows can be copied and rated; the page knows runs by this name.
+        async with cl.Step(name="on_message", type="run"):
+            running = asyncio.create_task(_turn(question))
+            cl.context.session.current_task = running
+            await asyncio.wait([running])
+    finally:
+        await cl.context.emitter.task_end()
+
+
+async def _turn(question: str) -> None:
     try:
         async with server.connected() as connection:
-            await _answer(message.content, connection)
+            await _answer(question, connection)
     except Exception as error:
-        cause = root_cause(error)
-        if not isinstance(cause, ChatFailure):
-            logger.exception("turn_failed")
-            cause = ChatFailure("The chat itself failed. The terminal that it runs in says why.")
-        await cl.ErrorMessage(content=str(cause)).send()
-
-
-def _conversation() -> Conversation:
-    kept: object = cl.user_session.get("conversation")
-    return kept if isinstance(kept, Conversation) else Conversation()
+        await _explain(error)
 
 
 async def _answer(question: str, connection: Connection) -> None:
     screen = ChatScreen()
-    turn = Turn(_conversation(), connection, screen)
+    conversation = _conversation()
+    turn = Turn(conversation, connection, screen, _filters())
     if model is None:
-        await _show_passages(await turn.search(question), screen)
+        await _show_passages(question, await turn.search(question), screen)
         return
     try:
         answered = await turn.answer(question, model, connection.tools)
@@ -139,14 +159,81 @@ async def _answer(question: str, connection: Connection) -> None:
     text = answered.text
     if answered.cited:
         text += "\n\n" + to_source_list(answered.cited)
-    await screen.end(text, answered.cited)
+    shown = await shown_sources(text, answered.cited, conversation.sources, connection)
+    await screen.end(text, shown, question)
+    await keeper.keep(question, answered.text, conversation, screen.answer_id)
 
 
-async def _show_passages(found: LookUp, screen: ChatScreen) -> None:
+async def _show_passages(question: str, found: LookUp, screen: ChatScreen) -> None:
     sources = list(found.sources)
     if found.failed:
         raise ChatFailure(found.for_reader)
     if not sources:
-        await screen.end("Nothing in the wiki matches. Try other words.", [])
+        await screen.end("Nothing in the wiki matches. Try other words.", [], question)
         return
-    await screen.end(f"{to_passage_list(sources)}\n---\n{SET_A_MODEL}", sources)
+    listed = to_passage_list(sources, datetime.now(UTC).date())
+    shown = [Shown(source) for source in sources]
+    await screen.end(f"{listed}\n---\n{NO_MODEL}", shown, question)
+    await keeper.keep(question, listed, _conversation(), screen.answer_id)
+
+
+async def _explain(error: Exception, *, at_start: bool = False) -> None:
+    cause = root_cause(error)
+    if not isinstance(cause, ChatFailure):
+        logger.error("turn_failed", exc_info=error)
+        cause = ChatFailure("The chat itself failed. The terminal that it runs in says why.")
+    is_away = at_start and not isinstance(cause, SignInNeeded)
+    text = server_missing(str(cause)) if is_away else str(cause)
+    await cl.ErrorMessage(content=text).send()
+
+
+async def _overview() -> Overview:
+    async with server.connected() as connection:
+        return await connection.overview()
+
+
+async def _overview_soon() -> Overview:
+    """What there is to read, or nothing while the server is starting or cannot be used."""
+    asking = asyncio.create_task(_overview())
+    done, _ = await asyncio.wait([asking], timeout=OVERVIEW_SECONDS)
+    if not done:
+        # The start of the server goes on; whoever opens the chat next sees what it lists.
+        asking.add_done_callback(_heard)
+        return Overview()
+    return Overview() if asking.exception() else asking.result()
+
+
+def _heard(asking: asyncio.Task[Overview]) -> None:
+    if not asking.cancelled() and (error := asking.exception()):
+        logger.info("overview_failed cause=%s", type(root_cause(error)).__name__)
+
+
+async def _offer_filters(overview: Overview) -> None:
+    """Shows the filters with what was chosen before, if the chat goes on."""
+    label, hint = "Spaces", "Look only in these spaces; none means all."
+    names = {f"{name} ({key})": key for key, name in overview.spaces.items()}
+    chosen = _filters().spaces
+    # A server that lists no spaces still limits a search to keys that somebody types.
+    spaces = (
+        MultiSelect(id=SPACES, label=label, items=names, initial=[*chosen], description=hint)
+        if names
+        else Tags(id=SPACES, label=label, initial=[*chosen], description=f"{hint} Type their keys.")
+    )
+    period = str(_chosen().get(PERIOD) or ANY_TIME)
+    changed = Select(id=PERIOD, label="Last changed", items=PERIODS, initial_value=period)
+    await cl.ChatSettings([spaces, changed]).send()
+
+
+def _conversation() -> Conversation:
+    kept: object = cl.user_session.get("conversation")
+    return kept if isinstance(kept, Conversation) else Conversation()
+
+
+def _chosen() -> dict[str, object]:
+    kept: object = cl.user_session.get("chat_settings")
+    return {str(name): value for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+
+def _filters() -> ChatFilters:
+    chosen, today = _chosen(), datetime.now(UTC).date()
+    return filters_from(chosen.get(SPACES), chosen.get(PERIOD), today)

@@ -14,11 +14,12 @@ import httpx
 from mcp import ClientSession, McpError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent, Tool
+from mcp.types import METHOD_NOT_FOUND, CallToolResult, TextContent, Tool
 from openai.types.chat import ChatCompletionToolUnionParam
 
-from chat_errors import WikiError, root_cause
+from chat_errors import NotLetIn, WikiError, root_cause
 from chat_lookups import Outcome
+from chat_overview import Listed, Overview, overview_of
 from chat_results import TOOLS
 from chat_settings import ChatSettings
 from chat_stderr import StderrTail
@@ -28,6 +29,8 @@ TIMEOUT = timedelta(seconds=180)
 GREETING_SECONDS = 30
 END_SECONDS = 10
 REQUEST_TIMEOUT = 408
+REFUSED = (401, 403)
+STOPPED = "The MCP server stopped. Ask again: it is started anew."
 DEAD = (anyio.ClosedResourceError, anyio.BrokenResourceError, McpError)
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,22 @@ class Connection:
             )
         return connection
 
+    async def overview(self) -> Overview:
+        """The spaces and pages that the server lists, if it lists any; raises WikiError."""
+        try:
+            resources = await self._session.list_resources()
+            templates = await self._session.list_resource_templates()
+        except McpError as error:
+            if error.error.code == METHOD_NOT_FOUND:
+                return Overview()
+            raise WikiError(f"The MCP server cannot say what there is: {error}.") from error
+        except DEAD as error:
+            raise WikiError(STOPPED) from error
+        return overview_of(
+            [Listed(str(one.uri), one.title or one.name) for one in resources.resources],
+            [template.uriTemplate for template in templates.resourceTemplates],
+        )
+
     async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
         """Calls a tool; a tool that fails is an outcome too. Raises WikiError."""
         try:
@@ -63,7 +82,7 @@ class Connection:
                 ) from error
             raise WikiError(f"The MCP server failed at {tool}: {error}. Ask again.") from error
         except DEAD as error:
-            raise WikiError("The MCP server stopped. Ask again: it is started anew.") from error
+            raise WikiError(STOPPED) from error
 
 
 class Server(Protocol):
@@ -109,6 +128,11 @@ class RemoteServer:
         except Exception as error:
             # Task groups wrap what happens within them; the first cause is what the reader needs.
             cause = root_cause(error)
+            if isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code in REFUSED:
+                raise NotLetIn(
+                    f"The MCP server at {self._url} wants to know who asks. Set "
+                    "CONFLUENCE_MCP_TOKEN to a token that it accepts."
+                ) from error
             if isinstance(cause, httpx.HTTPError | McpError | TimeoutError):
                 raise WikiError(self._explain(cause)) from error
             raise cause from None
@@ -117,11 +141,6 @@ class RemoteServer:
         """Nothing is kept between turns."""
 
     def _explain(self, cause: Exception) -> str:
-        if isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code in (401, 403):
-            return (
-                f"The MCP server at {self._url} wants to know who asks. Set CONFLUENCE_MCP_TOKEN "
-                "to a token that it accepts."
-            )
         return (
             f"The MCP server at {self._url} cannot be reached ({_brief(cause)}). Start it with "
             "`confluence-mcp serve --transport http`, or correct CONFLUENCE_MCP_URL."
@@ -133,20 +152,33 @@ class ChildServer:
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
-        self._starting = asyncio.Lock()
+        self._reaching: asyncio.Task[Connection] | None = None
         self._ended = asyncio.Event()
         self._holder: asyncio.Task[None] | None = None
         self._session: ClientSession | None = None
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[Connection]:
-        """The shared session, after the server was started if need be; raises WikiError."""
-        async with self._starting:
-            connection = await self._alive() or await self._started()
-        yield connection
+        """The shared session, after the server was started if need be; raises WikiError.
+
+        Those who come while it starts share this start, also when it fails.
+        """
+        if self._reaching is None or self._reaching.done():
+            self._reaching = asyncio.create_task(self._reach(), name="mcp-reach")
+            self._reaching.add_done_callback(_noticed)
+        yield await asyncio.shield(self._reaching)
 
     async def close(self) -> None:
         """Ends the server and waits until it is gone."""
+        if self._reaching is not None:
+            self._reaching.cancel()
+            await asyncio.wait([self._reaching])
+        await self._end()
+
+    async def _reach(self) -> Connection:
+        return await self._alive() or await self._started()
+
+    async def _end(self) -> None:
         self._ended.set()
         holder, self._holder, self._session = self._holder, None, None
         if holder is not None and not (await asyncio.wait([holder], timeout=END_SECONDS))[0]:
@@ -160,7 +192,7 @@ class ChildServer:
             return await Connection.to(self._session, self._named)
         except DEAD:
             logger.warning("server_restart command=%s", self._command[0])
-            await self.close()
+            await self._end()
             return None
 
     async def _started(self) -> Connection:
@@ -210,6 +242,12 @@ class ChildServer:
             f"The MCP server could not be started with `{self._named}` ({_brief(cause)}). Mend "
             f"what it complains of, or set CONFLUENCE_MCP_COMMAND, and ask again.{last}"
         )
+
+
+def _noticed(reaching: "asyncio.Task[Connection]") -> None:
+    """Whoever waited may be gone; a failure that nobody sees is no error of the chat."""
+    if not reaching.cancelled():
+        reaching.exception()
 
 
 def _child_environment() -> dict[str, str]:

@@ -42,6 +42,39 @@ class ChatSettings(BaseSettings):
         description="Command of the server that the chat starts. Unset: confluence-mcp serve.",
     )
 
+    chat_sign_in: str | None = Field(
+        default=None,
+        description="How people sign in: password, oauth or proxy. Unset: nobody is asked.",
+    )
+    chat_home: Path | None = Field(
+        default=None,
+        description="Folder of the users with a password, and of the secret that signs cookies. "
+        "Unset: the platform's user data folder.",
+    )
+    chat_proxy_addresses: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses of the proxy that signs people in, with commas between them.",
+    )
+    chat_proxy_user_header: str = Field(
+        default="X-Forwarded-Email", description="Header in which the proxy names who asks."
+    )
+    chat_proxy_token_header: str = Field(
+        default="X-Forwarded-Access-Token",
+        description="Header in which the proxy gives the access token of who asks.",
+    )
+    chat_database_url: SecretStr | None = Field(
+        default=None,
+        description="A Postgres that keeps conversations and thumbs, or `embedded` for that of "
+        "the index. Unset: nothing is kept.",
+    )
+    chat_keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="After how many days without a question a conversation is deleted. "
+        "Unset: never.",
+    )
+
     @property
     def model(self) -> str | None:
         """Name of the chat model, or None when no endpoint is configured."""

@@ -12,8 +12,13 @@ TABLE_RULE = re.compile(r"^[|: \t-]*-[|: \t-]*$", re.MULTILINE)
 LAYOUT = re.compile(r"^[ \t]*(?:#+|>|[-*]|\|)[ \t]+|[ \t]*\|[ \t]*$|\*\*|`", re.MULTILINE)
 CELL_BORDER = re.compile(r"[ \t]+\|[ \t]+")
 ESCAPED_SIGN = re.compile(r"\\([\\`*_\[\]<>#|~])")
-MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]<>#|~])")
-SHOWN_CHARACTERS = 4_000
+MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]<>#|~]|:(?=[A-Za-z]))")
+# Code, in which nothing is escaped, or colons before a letter.
+DIRECTIVE = re.compile(
+    r"(?P<code>^(?P<fence>`{3,}|~{3,}).*?(?:^(?P=fence)|\Z)|(?P<tick>`+)(?!`).*?(?P=tick))"
+    r"|(?<!\\):+(?=[A-Za-z])",
+    re.MULTILINE | re.DOTALL,
+)
 SNIPPET_CHARACTERS = 320
 
 
@@ -90,6 +95,15 @@ def without_images(markdown: str) -> str:
     return markdown.replace("![", "!\\[")
 
 
+def with_whole_colons(markdown: str) -> str:
+    """Markdown that keeps the end of `KEY:Title`, which Chainlit would drop as a directive."""
+
+    def escaped(found: re.Match[str]) -> str:
+        return found[0] if found["code"] else "\\:" * len(found[0])
+
+    return DIRECTIVE.sub(escaped, markdown)
+
+
 def as_plain_text(markdown: str) -> str:
     """A text of other people's as one paragraph in which no sign has a meaning for Markdown."""
     return MARKDOWN_SIGNS.sub(r"\\\1", " ".join(markdown.split()))
@@ -97,13 +111,13 @@ def as_plain_text(markdown: str) -> str:
 
 def snippet(markdown: str) -> str:
     """The beginning of a passage, fit to stand in a list."""
-    words = " ".join(_unmarked(markdown).split())
+    words = " ".join(without_layout(markdown).split())
     if len(words) > SNIPPET_CHARACTERS:
         words = words[:SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
     return as_plain_text(words)
 
 
-def _unmarked(markdown: str) -> str:
+def without_layout(markdown: str) -> str:
     """The words of a Markdown text; what it fails to recognise stays, and is escaped later."""
     words = LAYOUT.sub("", TABLE_RULE.sub("", LINK.sub(r"\1", markdown)))
     return ESCAPED_SIGN.sub(r"\1", CELL_BORDER.sub(" · ", words))
@@ -117,39 +131,7 @@ def link_to(passage: Passage, text: str) -> str:
     return f"[{as_plain_text(text)}](<{address}>)"
 
 
-def facts(passage: Passage) -> str:
-    """Space and day of the last change, as far as they are known."""
-    parts = (
-        f"Space {passage.space_key}" if passage.space_key else "",
-        f"updated {passage.updated_at}" if passage.updated_at else "",
-        "archived" if passage.archived else "",
-    )
-    return as_plain_text(" · ".join(part for part in parts if part))
-
-
-def to_side_view(source: Source) -> str:
-    """What the side panel shows of a source: title, place, link and the text that was used."""
-    passage = source.passage
-    where = as_plain_text(" › ".join(passage.path))
-    text = passage.text.strip()
-    if len(text) > SHOWN_CHARACTERS:
-        text = text[:SHOWN_CHARACTERS].rsplit(maxsplit=1)[0] + " …"
-    quoted = "\n".join(f"> {line}" for line in without_images(text).splitlines())
-    link = link_to(passage, "Open in Confluence") if passage.url else ""
-    heading = f"**{as_plain_text(passage.title or 'Untitled page')}**"
-    return "\n\n".join(part for part in (heading, where, facts(passage), link, quoted) if part)
-
-
 def to_source_list(sources: list[Source]) -> str:
     """One line under an answer that names its sources."""
-    named = [f"{source.marker} {as_plain_text(source.place)}" for source in sources]
+    named = [f"{source.marker} {link_to(source.passage, source.place)}" for source in sources]
     return "Sources: " + " · ".join(named)
-
-
-def to_passage_list(sources: list[Source]) -> str:
-    """Found passages for reading, for a chat without a model."""
-    return "\n".join(
-        f"{source.marker} **{link_to(source.passage, source.place)}** "
-        f"{facts(source.passage)}\n{snippet(source.passage.text)}\n"
-        for source in sources
-    )

@@ -27,7 +27,8 @@ def variables(settings: type[BaseSettings]) -> set[str]:
 
 def chat_variables() -> set[str]:
     """Those of the chat, which has an environment of its own."""
-    code = (ROOT / "clients" / "chat_settings.py").read_text(encoding="utf-8")
+    modules = [ROOT / "clients" / name for name in ("chat_settings.py", "chat_brand.py")]
+    code = "\n".join(module.read_text(encoding="utf-8") for module in modules)
     return {name.upper() for name in re.findall(r"^    (\w+): .*= Field\(", code, re.MULTILINE)}
 
 

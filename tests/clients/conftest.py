@@ -1,6 +1,7 @@
 """The chat as its user starts it, and a browser that notes every request that leaves loopback."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -23,10 +24,11 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 SILENT = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 START_SECONDS = 240
 ANSWER_MILLISECONDS = 60_000
-CHAT_VARIABLES = ("OPENAI_", "CHAT_MODEL", "CONFLUENCE_", "CHAINLIT_", "VIRTUAL_ENV")
+CHAT_VARIABLES = ("OPENAI_", "CHAT_", "CONFLUENCE_", "CHAINLIT_", "OAUTH_", "VIRTUAL_ENV")
 
 # The chat is a project of its own; its modules without Chainlit are tested from here.
 sys.path.insert(0, str(CLIENTS))
+UNNAMED = re.compile(r"^\s*- (?:button|link|textbox|combobox|dialog|separator)(?:$|:| \[).*", re.M)
 
 Chats = Callable[..., AbstractContextManager["RunningChat"]]
 
@@ -44,6 +46,7 @@ class ChatTab:
     """A browser tab with the chat open; `left` are the requests that went elsewhere."""
 
     page: Page
+    pictures: Path
     left: list[str] = field(default_factory=list[str])
 
     def open(self, chat: RunningChat) -> None:
@@ -67,9 +70,24 @@ class ChatTab:
         self.page.locator("#chat-input").click()
         self.page.keyboard.type(question)
         self.page.locator("#chat-submit").click()
+        return self._answer(before)
+
+    def ask_again(self) -> str:
+        """The text of another answer to the last question."""
+        before = self.page.locator("[data-step-type=assistant_message]").count()
+        self.page.get_by_role("button", name="Ask again for another answer").click()
+        return self._answer(before)
+
+    def _answer(self, before: int) -> str:
+        answers = self.page.locator("[data-step-type=assistant_message]")
         answers.nth(before).wait_for()
         self.page.locator("#chat-submit").wait_for()
         return answers.last.inner_text()
+
+    def begin(self, question: str) -> str:
+        """The text of the answer to one of the questions to begin with."""
+        self.page.locator("#starters button", has_text=question).click()
+        return self._answer(before=0)
 
     def steps(self) -> list[str]:
         """The look-ups that are shown."""
@@ -80,6 +98,22 @@ class ChatTab:
         self.page.locator("a.element-link", has_text=marker).last.click()
         self.page.locator("#side-view-title", has_text=marker).wait_for()
         return self.page.locator("#side-view-content")
+
+    def narrow_to(self, width: int) -> None:
+        """Shows the page at the width of a small screen."""
+        self.page.set_viewport_size({"width": width, "height": 844})
+
+    def keep_picture(self, name: str) -> None:
+        """Keeps what is seen now as a file."""
+        self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
+
+    def unnamed(self) -> list[str]:
+        """What can be operated but has no name for a screen reader."""
+        return UNNAMED.findall(self.page.locator("body").aria_snapshot())
+
+    def is_wider_than_the_screen(self) -> bool:
+        """Whether the page would have to be scrolled sideways."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +134,21 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the page are kept; CI names a folder to look at them later."""
+    named = os.environ.get("CHAT_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[ChatTab]:
+def tab(browser: Browser, pictures: Path) -> Iterator[ChatTab]:
     """A tab of its own for each test."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     page.set_default_timeout(ANSWER_MILLISECONDS)
-    yield ChatTab(page)
+    yield ChatTab(page, pictures)
     page.close()
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from chat_filters import ChatFilters
 from chat_lookups import RESULT_CHARACTERS, Outcome, look_up, title_of_call
 from chat_results import ANSWER, READ, SEARCH
 from chat_sources import Sources
@@ -42,13 +43,13 @@ def outcome(structured: dict[str, Any]) -> Outcome:
 @pytest.mark.parametrize(
     ("tool", "arguments", "title"),
     [
-        (SEARCH, {"query": "vacation\n carry-over"}, "Searching Confluence: vacation carry-over"),
-        (READ, {"page": "PEOPLE:On-call handbook"}, "Reading: On-call handbook"),
-        (READ, {"page": "4711"}, "Reading: page 4711"),
-        (READ, {"page": "4711", "attachment": None}, "Reading: page 4711"),
-        (READ, {"page": "4711", "attachment": "a.pdf"}, "Reading: page 4711 › a.pdf"),
-        (READ, {"page": "https://wiki.invalid/x/Ab"}, "Reading: https://wiki.invalid/x/Ab"),
-        (ANSWER, {"question": "How many days?"}, "Answering from the wiki: How many days?"),
+        (SEARCH, {"query": "vacation\n carry-over"}, "Searching for “vacation carry-over”"),
+        (READ, {"page": "PEOPLE:On-call handbook"}, "Reading “On-call handbook”"),
+        (READ, {"page": "4711"}, "Reading “page 4711”"),
+        (READ, {"page": "4711", "attachment": None}, "Reading “page 4711”"),
+        (READ, {"page": "4711", "attachment": "a.pdf"}, "Reading “page 4711 › a.pdf”"),
+        (READ, {"page": "https://wiki.invalid/x/Ab"}, "Reading “https://wiki.invalid/x/Ab”"),
+        (ANSWER, {"question": "How many days?"}, "Looking for the answer to “How many days?”"),
     ],
 )
 def test_a_call_says_what_is_looked_up(tool: str, arguments: dict[str, str], title: str) -> None:
@@ -59,7 +60,7 @@ def test_a_page_that_was_found_is_named_when_it_is_read() -> None:
     sources = Sources()
     look_up(SEARCH, {}, outcome({"results": [HIT]}), sources)
 
-    assert title_of_call(READ, {"page": "101"}, sources) == "Reading: Vacation"
+    assert title_of_call(READ, {"page": "101"}, sources) == "Reading “Vacation”"
 
 
 def test_results_reach_the_model_with_their_numbers() -> None:
@@ -83,7 +84,7 @@ def test_results_reach_the_model_with_their_numbers() -> None:
 def test_a_page_says_how_to_read_on_and_what_is_missing() -> None:
     made = look_up(READ, {"page": "101"}, outcome(PAGE), Sources())
 
-    assert made.title == "Reading: Vacation"
+    assert made.title == "Read “Vacation”"
     assert "offset=17" in made.for_model
     assert "Not readable: macro jira: needs Jira" in made.for_model
     assert "Headings: Days" in made.for_model
@@ -110,7 +111,7 @@ def test_a_hit_in_a_file_or_a_comment_says_so() -> None:
 def test_an_attachment_that_is_read_is_named() -> None:
     made = look_up(READ, {"page": "101"}, outcome(PAGE | {"attachment": "plan.pdf"}), Sources())
 
-    assert made.title == "Reading: Vacation › plan.pdf"
+    assert made.title == "Read “Vacation › plan.pdf”"
     assert made.for_model.startswith("[1] Vacation › plan.pdf (page 101")
 
 
@@ -182,6 +183,39 @@ def test_a_failed_tool_and_an_unknown_shape_are_passed_on_as_text() -> None:
     unknown = look_up(SEARCH, {}, Outcome({"results": 3}, "as text"), Sources())
 
     assert failed.failed
+    assert failed.title == "Searching for “”: failed"
     assert failed.for_model == "The tool failed: Empty."
     assert unknown.for_model == "<page-text>\nas text\n</page-text>"
     assert unknown.sources == ()
+
+
+def test_what_was_found_is_told_in_the_title() -> None:
+    sources = Sources()
+    cited = HIT | {"n": 1, "quote": "Thirty days a year."}
+    asked = {"question": "How many?"}
+
+    titles = [
+        look_up(SEARCH, {"query": "days"}, outcome({"results": [HIT]}), sources).title,
+        look_up(SEARCH, {"query": "days"}, outcome({"results": []}), sources).title,
+        look_up(ANSWER, asked, outcome({"answer": "30 [1]", "citations": [cited]}), sources).title,
+        look_up(ANSWER, asked, outcome({"status": "not_found"}), sources).title,
+    ]
+
+    assert titles == [
+        "Searching for “days”: 1 passage",
+        "Searching for “days”: nothing found",
+        "Looking for the answer to “How many?”: 1 quote",
+        "Looking for the answer to “How many?”: the wiki does not say",
+    ]
+
+
+def test_a_page_outside_of_the_filters_stays_unread() -> None:
+    sources = Sources()
+    only_ops = ChatFilters(("OPS",))
+
+    made = look_up(READ, {"page": "101"}, outcome(PAGE), sources, only_ops)
+
+    assert made.failed
+    assert "outside the filters of this chat (in OPS)" in made.for_model
+    assert "Thirty" not in made.for_model + made.for_reader
+    assert len(sources) == 0

@@ -1,14 +1,14 @@
 """Numbers of sources, and page text that stays text."""
 
+import pytest
 from chat_results import Passage
 from chat_sources import (
     Sources,
     link_to,
     renumbered,
     snippet,
-    to_passage_list,
-    to_side_view,
     with_single_markers,
+    with_whole_colons,
     without_images,
 )
 
@@ -80,37 +80,15 @@ def test_a_link_leads_only_to_the_web() -> None:
     assert link_to(broken, "Open [it]") == "[Open \\[it\\]](<https://x.invalid/a%20b%3Ec>)"
 
 
-def test_the_side_view_names_place_date_link_and_words() -> None:
-    source = Sources().add(VACATION)
-
-    assert to_side_view(source) == (
-        "**Vacation**\n\nDays › Carry-over\n\nSpace PEOPLE · updated 2026-03-02\n\n"
-        "[Open in Confluence](<https://wiki.invalid/pages/101#carry-over>)\n\n"
-        "> Five days carry over."
-    )
-
-
-def test_the_place_of_a_file_or_a_comment_is_named() -> None:
-    in_file = VACATION.model_copy(update={"found_in": "attachment", "attachment": "plan*1*.pdf"})
-    in_comment = VACATION.model_copy(
-        update={"found_in": "comment", "heading_path": (), "text": "Is it paid?"}
-    )
-    sources = Sources()
-
-    shown = [to_side_view(sources.add(passage)) for passage in (in_file, in_comment)]
-
-    assert "\n\nplan\\*1\\*.pdf › Days › Carry-over\n\n" in shown[0]
-    assert "\n\nComment\n\n" in shown[1]
-    assert [source.place for source in sources] == [
-        "Vacation › plan*1*.pdf › Days › Carry-over",
-        "Vacation › Comment",
-    ]
-
-
-def test_a_passage_list_is_cut_at_a_word() -> None:
-    source = Sources().add(VACATION.model_copy(update={"text": "carry over " * 60}))
-
-    shown = to_passage_list([source])
-
-    assert shown.startswith("[1] **[Vacation › Days › Carry-over](<https://wiki.invalid")
-    assert shown.endswith("carry over …\n") or shown.endswith("carry …\n")
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("KEY:Title, std::vector and 10:30", "KEY\\:Title, std\\:\\:vector and 10:30"),
+        ("see `KEY:Title` and https://x.invalid", "see `KEY:Title` and https://x.invalid"),
+        ("```yaml\nkey:value\n```\nkey:value", "```yaml\nkey:value\n```\nkey\\:value"),
+        ("```\nnever:closed", "```\nnever:closed"),
+        (":::warning\nx\n:::", "\\:\\:\\:warning\nx\n:::"),
+    ],
+)
+def test_colons_outside_of_code_do_not_swallow_what_follows(written: str, kept: str) -> None:
+    assert with_whole_colons(written) == kept

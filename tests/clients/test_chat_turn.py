@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from chat_errors import ModelError
+from chat_filters import NO_FILTERS, ChatFilters
 from chat_lookups import LookUp, Outcome
 from chat_model import ChatModel
 from chat_settings import ChatSettings
@@ -37,6 +38,7 @@ class Paper:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.asked: list[Mapping[str, object]] = []
 
     async def write(self, text: str) -> None:
         if self.events and self.events[-1].startswith("text "):
@@ -56,16 +58,21 @@ class Paper:
         self.events.append(f"found {len(made.sources)}")
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
+        self.asked.append(arguments)
         return Outcome(FOUND, json.dumps(FOUND))
 
 
 async def ask(
-    endpoint: OpenAIEndpoint, paper: Paper, question: str, conversation: Conversation | None = None
+    endpoint: OpenAIEndpoint,
+    paper: Paper,
+    question: str,
+    conversation: Conversation | None = None,
+    filters: ChatFilters = NO_FILTERS,
 ) -> Answer:
     settings = ChatSettings(
         openai_base_url=endpoint.url, openai_api_key=None, chat_model="scripted"
     )
-    turn = Turn(conversation or Conversation(), paper, paper)
+    turn = Turn(conversation or Conversation(), paper, paper, filters)
     model = ChatModel("scripted", settings)
     try:
         return await turn.answer(question, model, [])
@@ -78,7 +85,7 @@ async def test_a_look_up_precedes_the_answer_and_is_cited() -> None:
     with openai_endpoint(lambda messages, tools: _once(messages, "Five days [1].")) as endpoint:
         answer = await ask(endpoint, paper, "How many days?")
 
-    assert paper.events == ["Searching Confluence: vacation", "found 1", "text Five days [1]."]
+    assert paper.events == ["Searching for “vacation”", "found 1", "text Five days [1]."]
     assert [source.passage.title for source in answer.cited] == ["Vacation"]
     sent = endpoint.requests[1].body["messages"]
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "tool"]
@@ -94,7 +101,7 @@ async def test_two_calls_of_one_round_are_both_answered() -> None:
     with openai_endpoint(lambda messages, tools: _once(messages, "Done.", calls)) as endpoint:
         await ask(endpoint, paper, "Both?")
 
-    assert paper.events[0:4:2] == ["Searching Confluence: vacation", "Reading: Rota"]
+    assert paper.events[0:4:2] == ["Searching for “vacation”", "Reading “Rota”"]
     roles = [message["role"] for message in endpoint.requests[1].body["messages"]]
     assert roles[-3:] == ["assistant", "tool", "tool"]
 
@@ -133,6 +140,44 @@ async def test_a_conversation_keeps_questions_and_answers_but_no_tool_results() 
     assert {message["role"] for message in sent[1:]} == {"user", "assistant"}
     assert len(sent) == 1 + REMEMBERED_MESSAGES + 1
     assert sent[-2]["content"] == "Five [1]."
+
+
+async def test_the_filters_of_the_person_win_against_the_model() -> None:
+    paper = Paper()
+    calls = [ToolCall("search_confluence", {"query": "vacation", "spaces": ["OPS"]})]
+    only_people = ChatFilters(("PEOPLE",))
+
+    with openai_endpoint(lambda messages, tools: _once(messages, "No.", calls)) as endpoint:
+        await ask(endpoint, paper, "How many days?", filters=only_people)
+
+    assert paper.asked == [{"query": "vacation", "spaces": ["PEOPLE"]}]
+    assert paper.events[0] == "Searching for “vacation” in PEOPLE"
+    assert (
+        "limited this chat to pages in PEOPLE."
+        in endpoint.requests[0].body["messages"][0]["content"]
+    )
+
+
+async def test_a_question_that_is_asked_again_is_remembered_once() -> None:
+    conversation = Conversation()
+    with openai_endpoint(lambda messages, tools: _once(messages, "Five [1].")) as endpoint:
+        await ask(endpoint, Paper(), "First?", conversation)
+        await ask(endpoint, Paper(), "Second?", conversation)
+        conversation.forget_last("Second?")
+        conversation.forget_last("Another?")
+        await ask(endpoint, Paper(), "Second?", conversation)
+
+    said = [message.get("content") for message in conversation.messages]
+    assert said == ["First?", "Five [1].", "Second?", "Five [1]."]
+
+
+async def test_what_is_remembered_is_not_what_is_escaped_for_the_page() -> None:
+    conversation = Conversation()
+    with openai_endpoint(lambda messages, tools: "Look at KEY:Title.") as endpoint:
+        answer = await ask(endpoint, Paper(), "Where?", conversation)
+
+    assert answer.text == "Look at KEY\\:Title."
+    assert conversation.messages[-1].get("content") == "Look at KEY:Title."
 
 
 async def test_images_of_an_answer_become_text() -> None:
