@@ -95,17 +95,8 @@ class Answerer:
             seconds_searching=round(searched - started, 3),
             seconds_answering=round(time.monotonic() - searched, 3),
         )
-        logger.info(
-            "status=%s searches=%d passages=%d tokens_in=%d tokens_out=%d searching=%.3fs "
-            "answering=%.3fs",
-            answer.status,
-            len(evidence.queries),
-            len(evidence.found),
-            answer.tokens_in,
-            answer.tokens_out,
-            answer.seconds_searching,
-            answer.seconds_answering,
-        )
+        if calls:
+            _note(answer, evidence)
         return answer
 
     async def _search(self, asked: _Asked, calls: ModelCalls | None, steps: Steps) -> _Evidence:
@@ -159,6 +150,21 @@ class Answerer:
             if not found:
                 break
         return Answer(Status.NOT_FOUND, "", (), nearest=nearest, notes=(CHANGED,))
+
+
+def _note(answer: Answer, evidence: _Evidence) -> None:
+    """What an answer was made of and cost, for the log."""
+    logger.info(
+        "status=%s searches=%d passages=%d tokens_in=%d tokens_out=%d searching=%.3fs "
+        "answering=%.3fs",
+        answer.status,
+        len(evidence.queries),
+        len(evidence.found),
+        answer.tokens_in,
+        answer.tokens_out,
+        answer.seconds_searching,
+        answer.seconds_answering,
+    )
 
 
 async def _written(asked: _Asked, found: Found, calls: ModelCalls, steps: Steps) -> Answer:

@@ -58,7 +58,7 @@ def test_every_search_is_heard_first() -> None:
     rankings = [
         [hit("1", "a1"), hit("2", "b1")],
         [hit("3", "c1")],
-        [hit("1", "a9"), hit("4", "d1")],
+        [replace(hit("1"), passages=(piece(9, "a9"),)), hit("4", "d1")],
     ]
 
     found = within_budget(rankings, {}, 1_000, 8)

@@ -136,4 +136,4 @@ async def test_a_citation_says_how_old_and_whether_archived_its_page_is(
     assert [(one.page_id, one.archived) for one in answer.citations] == [("5", True)]
     assert ", archived)" in text
     asked = str(endpoint.requests[-1].body)
-    assert "updated 2026-03-01, archived)" in asked
+    assert "updated 2026-03-01, archived" in asked
