@@ -43,9 +43,14 @@ _ADDRESS = re.compile(
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _HOST = re.compile(
     r"(?<![\w@./\\-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[a-z]{2,24}|xn--[a-z0-9-]{2,59})"
-    rf"(?![\w-])(?::\d{{1,5}})?(?:[/?#]{_END}*)?",
+    rf"(?!-?\w)(?::\d{{1,5}})?(?:[/?#]{_END}*)?",
     re.IGNORECASE,
 )
+# What every reader of Markdown takes for code, and what may stand nowhere else.
+_STRICT_CODE = re.compile(
+    r"^```[\w+-]*\n(?:(?!```).*\n)*?```[ \t]*$|(?<![`\\])`[^`\n]+`(?!`)", re.MULTILINE
+)
+_LEFT = (re.compile(r"//\w|\]\(|<!--"), _TAG, _SCRIPT, _ADDRESS, _MAIL, _HOST)
 _SCHEME = re.compile(r"^<?(?:[a-z][a-z0-9+.-]*:)?[/\\]*", re.IGNORECASE)
 
 
@@ -53,7 +58,17 @@ def unlinked(text: str, known: str) -> str:
     """The text without links, images, markup and unseen characters.
 
     `known` is what the passages say: an address in it is kept as code. Markers such as `[2]` stay.
+    Where marks of code hide what could be followed, they are taken out, too; if that does not
+    help, the text is.
     """
+    for tried in (text, text.replace("`", "'")):
+        cleaned = _cleaned(tried, known)
+        if not any(pattern.search(_STRICT_CODE.sub(" ", cleaned)) for pattern in _LEFT):
+            return cleaned
+    return GONE
+
+
+def _cleaned(text: str, known: str) -> str:
     for _ in range(ROUNDS):
         cleaned = _in_parts(_HIDDEN.sub("", text), _plain)
         if cleaned == text:
