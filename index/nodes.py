@@ -91,6 +91,10 @@ UPDATE node SET title = %(title)s, url = %(url)s, version = %(version)s,
     restrictions_run = CASE WHEN version >= %(version)s THEN restrictions_run ELSE 0 END
 WHERE site_id = %(site_id)s AND node_id = %(node_id)s AND content_type = %(content_type)s
 """
+# Pages below what is nowhere in the tree are closed to everybody.
+DISPLACE = """
+UPDATE node SET parent_id = '' WHERE site_id = %(site_id)s AND node_id = ANY(%(node_ids)s::text[])
+"""
 SET_LABELS = """
 UPDATE node SET labels = seen.labels
 FROM jsonb_to_recordset(%(labels)s) AS seen (node_id text, labels text[])
@@ -233,6 +237,10 @@ class Nodes:
             for node_id, names in labels.items()
         ]
         await self._execute(SET_LABELS, labels=Jsonb(rows))
+
+    async def displace(self, node_ids: Collection[str]) -> None:
+        """Records that nodes are not where they were, until they are seen elsewhere."""
+        await self._execute(DISPLACE, node_ids=list(node_ids))
 
     async def analyze(self) -> None:
         """Tells the planner how much there is, which it learns by itself only after a minute."""

@@ -11,7 +11,8 @@ class Report:
     `moved` only stand elsewhere; `chunks` belong to stored pages, `embedded` are those of them
     that were sent to the embedding model, in about `tokens` tokens. `requests` went to Confluence.
     `problems` are sentences, `error` is why the run ended early; with either it did not succeed.
-    `warnings` tell of permissions that could not be read, which hides pages and loses none.
+    `warnings` tell of permissions that could not be read, or not yet, which closes pages and loses
+    none.
     """
 
     site_url: str

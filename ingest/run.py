@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -41,14 +41,15 @@ async def ingest_once(
     *,
     now: Callable[[], datetime] = utc_now,
     progress: Progress = lambda report: None,
+    try_again_after: Sequence[float] = TRY_AGAIN_AFTER,
 ) -> Report:
     """Takes a site in once. Raises RunInProgress when another run fills the same index.
 
-    A run that loses the database begins anew once that is back, and one whose model is replaced
-    under way with the new one; what is stored is kept.
+    A run that loses the database begins anew some seconds later, as often as `try_again_after` has
+    it, and one whose model is replaced under way with the new one; what is stored is kept.
     """
     anew = plan.full and not plan.is_partial
-    for seconds in TRY_AGAIN_AFTER:
+    for seconds in try_again_after:
         try:
             return await _ingest_alone(settings, source, plan, now, progress, anew=anew)
         except ModelSwitched as error:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -14,7 +14,8 @@ from index.work import Recipes, Work
 from ingest.access import AccessReading
 from ingest.convert_page import RECIPE
 from ingest.fetch import AttachmentRules
-from ingest.listing import Listing, OpenSpace, is_sudden
+from ingest.hiding import Hiding, some_of
+from ingest.listing import Listing, OpenSpace
 from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
 from ingest.settings import IngestSettings, SpaceFilter
@@ -27,8 +28,6 @@ WORK_BATCH = 200
 SWEEP_EVERY = timedelta(minutes=15)
 # Hidden pages are kept so long, in case they come back.
 GRACE = timedelta(days=7)
-LOOK_AGAIN = 100
-SHOWN_KEYS = 20
 EVERY_SPACE = SpaceFilter(frozenset(), frozenset())
 EVERY_KIND = AttachmentRules()
 
@@ -37,7 +36,8 @@ EVERY_KIND = AttachmentRules()
 class Plan:
     """What a run is to look at; with `has_access` also who may read it.
 
-    A run that `is_partial` leaves spaces alone that the filter does not admit; others hide them.
+    Spaces that the filter does not admit are hidden. A run that looks at `only` some, named by
+    their keys in lower case, leaves all others alone, and may name such as are not admitted.
     `full` fetches every page anew, and believes a listing that misses most of the known pages.
     `quick` reads the feeds of changes only, unless a sweep is due; `hinted` are pages to look at
     besides, whose spaces are swept when they are not where they were.
@@ -47,8 +47,8 @@ class Plan:
     rules: AttachmentRules = EVERY_KIND
     has_comments: bool = True
     has_access: bool = True
+    only: frozenset[str] = frozenset()
     full: bool = False
-    is_partial: bool = False
     quick: bool = False
     hinted: frozenset[str] = frozenset()
 
@@ -63,17 +63,29 @@ class Plan:
         hinted: frozenset[str] = frozenset(),
     ) -> Self:
         """What the settings say; `only` are keys of spaces to look at and no others."""
-        only = frozenset(key.strip().lower() for key in only)
         return cls(
-            space_filter=SpaceFilter(only, frozenset()) if only else settings.space_filter,
+            space_filter=settings.space_filter,
             rules=AttachmentRules(settings.attachment_kinds, settings.attachment_bytes),
             has_comments=settings.confluence_comments,
             has_access=settings.confluence_permissions,
+            only=frozenset(key.strip().lower() for key in only),
             full=full,
-            is_partial=bool(only),
             quick=quick and not full,
             hinted=hinted,
         )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it looks at some spaces only."""
+        return bool(self.only)
+
+    def admits(self, space_key: str) -> bool:
+        """Whether the index is to hold the space."""
+        return space_key.lower() in self.only or self.space_filter.admits(space_key)
+
+    def looks_at(self, space_key: str) -> bool:
+        """Whether the run is to look at the space."""
+        return space_key.lower() in self.only if self.only else self.admits(space_key)
 
     @property
     def recipes(self) -> Recipes:
@@ -104,6 +116,15 @@ class Sync:
         self._now = now
         self._progress = progress
         self._is_partial = plan.is_partial or not source.is_whole_site
+        self._hiding = Hiding(
+            source,
+            target,
+            report,
+            plan.admits,
+            run_id=run_id,
+            believed=plan.full,
+            whole_site=not self._is_partial,
+        )
         self.report = report
 
     async def run(self) -> Report:
@@ -193,15 +214,15 @@ class Sync:
 
     async def _spaces(self) -> list[Space]:
         listed = await self._source.spaces()
-        space_filter = self._plan.space_filter
-        admitted = [space for space in listed if space_filter.admits(space.key)]
-        missing = space_filter.included - {space.key.lower() for space in listed}
+        admitted = [space for space in listed if self._plan.looks_at(space.key)]
+        named = self._plan.only or self._plan.space_filter.included
+        missing = named - {space.key.lower() for space in listed}
         # An export has its own spaces only: those that are configured besides are not missed.
         if missing and (self._source.is_whole_site or not admitted):
             raise SourceError(
                 f"{self._source.site_url} does not show this account the space "
                 f"{', '.join(sorted(missing)).upper()}, but only "
-                f"{_some([space.key for space in listed])}.\n"
+                f"{some_of([space.key for space in listed])}.\n"
                 f"Check the space keys (CONFLUENCE_SPACES or --space) and what the account may "
                 f"see; nothing was changed."
             )
@@ -237,7 +258,7 @@ class Sync:
             stirred |= {before, now} if before != now else set()
         complete = await self._sweep(listing, [one for one in spaces if one.space_id in stirred])
         for one in complete:
-            await self._hide_in(one, *await self._target.nodes.unseen(self._run_id, one.space_id))
+            await self._hiding.hide_in(one)
 
     async def _look_at_all(
         self,
@@ -253,10 +274,11 @@ class Sync:
             await self._target.nodes.analyze()
         before = reading
         reading = await listing.items(reading, spaces, all_=self._plan.full)
-        vanished = await self._vanished(spaces)
-        if await self._hide(complete, sum(vanished.values()), before.account_id, account_id):
+        vanished = await self._hiding.vanished(spaces)
+        gone = sum(vanished.values())
+        if await self._hiding.hide(complete, gone, before.account_id, account_id):
             reading = replace(reading, account_id=account_id)
-            await self._leave_other_spaces(spaces, vanished)
+            await self._hiding.leave_other_spaces(spaces, vanished)
         await self._target.nodes.forget_failures()
         await self._target.nodes.analyze()
         if len(complete) == len(spaces):
@@ -275,112 +297,3 @@ class Sync:
         self.report.pages = listing.pages
         self.report.requests = self._source.requests
         self._progress(self.report)
-
-    async def _hide(
-        self,
-        spaces: Sequence[OpenSpace],
-        vanished: int,
-        last_account: str | None,
-        account_id: str,
-    ) -> bool:
-        """Hides what complete sweeps did not see; False when that is doubted.
-
-        So many pages more have vanished with their spaces.
-        """
-        unseen = [
-            (one, *await self._target.nodes.unseen(self._run_id, one.space_id)) for one in spaces
-        ]
-        gone = vanished + sum(len(node_ids) for _, node_ids, _ in unseen)
-        if gone and not self._plan.full and last_account not in (None, account_id):
-            self.report.problems.append(
-                f"The site was last read as account {last_account} and now as {account_id}, which "
-                f"does not see {gone} pages; nothing was hidden. If the new account sees all that "
-                f"it should, run `confluence-mcp ingest --full`."
-            )
-            return False
-        if gone and await self._source.identity() != account_id:
-            raise SourceError("The account changed during the run; nothing was hidden. Run again.")
-        believed = [await self._hide_in(one, ids, known) for one, ids, known in unseen]
-        return all(believed)
-
-    async def _hide_in(self, one: OpenSpace, node_ids: Sequence[str], known: int) -> bool:
-        if self._is_doubtful(one.space, len(node_ids), known):
-            return False
-        gone = await self._really_gone(one.space, node_ids)
-        self.report.hidden += await self._target.store.tombstone(gone)
-        await self._target.store.mark_swept(one.space_id)
-        logger.info("space=%s known=%d gone=%d", one.space.key, known, len(gone))
-        return True
-
-    def _is_doubtful(self, space: Space, gone: int, before: int) -> bool:
-        """Whether so much is missing from a sweep that it is no reason to hide pages."""
-        is_doubtful = is_sudden(gone, before) and not self._plan.full
-        if is_doubtful:
-            self.report.problems.append(
-                f"{gone} of {before} pages of space {space.key} are missing from the listing; "
-                f"nothing was hidden. Check what the account may see; if they are really gone, "
-                f"run `confluence-mcp ingest --full --space {space.key}`."
-            )
-        return is_doubtful
-
-    async def _really_gone(self, space: Space, node_ids: Sequence[str]) -> list[str]:
-        """Those that the site does not show by their ids either, in no space that is taken in."""
-        gone: list[str] = []
-        for at in range(0, len(node_ids), LOOK_AGAIN):
-            some = node_ids[at : at + LOOK_AGAIN]
-            shown = await self._source.still_shown(some)
-            gone += [
-                node_id
-                for node_id in some
-                if node_id not in shown or not self._plan.space_filter.admits(shown[node_id])
-            ]
-        if len(gone) < len(node_ids):
-            self.report.problems.append(
-                f"{len(node_ids) - len(gone)} pages of space {space.key} were missing from its "
-                f"listing but are there; they were kept. The next run settles it."
-            )
-        return gone
-
-    async def _vanished(self, spaces: Sequence[OpenSpace]) -> dict[str, int]:
-        """How many pages spaces had, by key, that are to be taken in but are not there any more."""
-        if self._is_partial:
-            return {}
-        sizes = await self._target.nodes.space_sizes()
-        keys = sizes.keys() - {one.space.key for one in spaces}
-        return {key: sizes[key] for key in keys if self._plan.space_filter.admits(key)}
-
-    async def _leave_other_spaces(
-        self, spaces: Sequence[OpenSpace], vanished: Mapping[str, int]
-    ) -> None:
-        """Hides the pages of spaces that are not taken in any more, or are gone."""
-        if self._is_partial:
-            return
-        kept = await self._doubted(vanished)
-        if kept:
-            self.report.problems.append(
-                f"The spaces {_some(sorted(kept))} are missing from the list of spaces; nothing of "
-                f"them was hidden. Check what the account may see; if they are really gone, run "
-                f"`confluence-mcp ingest --full`."
-            )
-        left = sorted({one.space.key for one in spaces} | kept)
-        self.report.hidden += await self._target.store.tombstone_other_spaces(left)
-
-    async def _doubted(self, vanished: Mapping[str, int]) -> set[str]:
-        """Those of the vanished spaces that are not believed to be gone."""
-        if self._plan.full or not vanished:
-            return set()
-        sizes = await self._target.nodes.space_sizes()
-        if is_sudden(sum(vanished.values()), sum(sizes.values())):
-            return set(vanished)
-        doubted: set[str] = set()
-        for key in vanished:
-            some = await self._target.nodes.some_of(key, LOOK_AGAIN)
-            if key in (await self._source.still_shown(some)).values():
-                doubted.add(key)
-        return doubted
-
-
-def _some(keys: Sequence[str]) -> str:
-    """The first keys of many, for a person."""
-    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
-    return (", ".join(sorted(keys)[:SHOWN_KEYS]) or "none") + more

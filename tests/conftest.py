@@ -25,6 +25,7 @@ from index.database_connection import connect
 from index.embedded_postgres import DATABASE, SUPERUSER, EmbeddedPostgres
 from index.postgres_files import Layout, is_locked, server_pid
 from index.settings import IndexSettings
+from index.store import forget_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,15 @@ class Postgres:
 def anyio_backend() -> str:
     """Async tests run on asyncio, which psycopg and the MCP library stand on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Believes nobody: HTTP clients read all certificates, and tests call this machine only."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SSL_CERT_FILE", raising=False)
+        environment.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("authorities")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +125,17 @@ def database_url(postgres: Postgres, migrated_template: str) -> Generator[str]:
         yield postgres.url(name)
 
 
+@pytest.fixture(scope="module")
+def shared_database_url(postgres: Postgres, migrated_template: str) -> Generator[str]:
+    """The URL of one database for all tests of a file; `database` finds it empty all the same.
+
+    A file whose tests need no more than that gives it as its `database_url`: a copy costs more than
+    most tests.
+    """
+    with postgres.copy_of(migrated_template) as name:
+        yield postgres.url(name)
+
+
 @pytest.fixture
 def empty_database_url(postgres: Postgres) -> Generator[str]:
     """The URL of a database of this test's own, with the extension vector but no schema."""
@@ -137,6 +158,14 @@ def index_settings(
 
 @pytest.fixture
 async def database(index_settings: IndexSettings) -> AsyncGenerator[Database]:
-    """An open database of this test's own."""
+    """An open database without any site."""
     async with Database.open(index_settings, application_name="tests") as database:
+        await empty(database)
         yield database
+
+
+async def empty(database: Database) -> None:
+    """Takes all sites out of the index, and the languages of their pages."""
+    await forget_site(database, None)
+    async with database.pool.connection() as connection:
+        await connection.execute("DELETE FROM search_configuration")

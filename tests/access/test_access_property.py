@@ -28,11 +28,11 @@ numbers = st.integers(0, 999)
 changes = st.builds(Step, st.sampled_from(CHANGES), numbers)
 hinted_changes = st.builds(Step, st.sampled_from(sorted(HINTED)), numbers)
 # What has happened before the first ingest, and then between one ingest and the next.
-foundings = st.lists(changes, min_size=6, max_size=24)
+foundings = st.lists(changes, min_size=6, max_size=24 if IS_LONG else 12)
 rounds = st.lists(
     st.lists(changes, min_size=1, max_size=3) | st.lists(hinted_changes, min_size=1, max_size=2),
     min_size=2,
-    max_size=3,
+    max_size=3 if IS_LONG else 2,
 )
 
 

@@ -96,8 +96,7 @@ class GuardedWiki:
         kind: ContentType = ContentType.PAGE,
     ) -> None:
         """A line of a sweep."""
-        url = f"{SITE}/pages/{page_id}"
-        node = Node(page_id, kind, parent, f"Page {page_id}", url, 1, State.LIVE, None, None)
+        node = node_of(page_id, parent, kind)
         await self.nodes.saw(RUN, await self.wiki.space(space), [node])
 
     async def restrict(self, page_id: str, *only: Principal) -> None:
@@ -135,3 +134,9 @@ class GuardedWiki:
 
 
 ADA, BOB = user("ada"), user("bob")
+
+
+def node_of(page_id: str, parent: str | None, kind: ContentType = ContentType.PAGE) -> Node:
+    """A page as a listing shows it."""
+    url = f"{SITE}/pages/{page_id}"
+    return Node(page_id, kind, parent, f"Page {page_id}", url, 1, State.LIVE, None, None)

@@ -13,7 +13,7 @@ from index.records import Comment, ContentType
 from index.results import Filters
 from index.search import NOTHING_SHOWN
 from index.settings import IndexSettings
-from index.store import forget_site
+from tests.conftest import empty
 from tests.index.guarded_wiki import ADA, BOB, RUN, GuardedWiki, node_of
 from tests.index.small_wiki import chunks_of, comment, page, update
 
@@ -32,7 +32,7 @@ async def wiki(index_settings: IndexSettings) -> AsyncGenerator[GuardedWiki]:
         Database.open(index_settings, application_name="writer") as owner,
         Database.open(index_settings, application_name="reader", for_askers=True) as reader,
     ):
-        await forget_site(owner, None)
+        await empty(owner)
         made = await GuardedWiki.open(owner)
         yield made.read_by(reader)
 

@@ -23,6 +23,11 @@ UNION ALL SELECT 'count' FROM term WHERE chunk_count <> 0
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    return emptied_database
+
+
+@pytest.fixture
 async def wiki(database: Database) -> SmallWiki:
     return await SmallWiki.open(database)
 

@@ -35,6 +35,11 @@ TALK, REPLY, PLAN = comment("7", "talk"), comment("70", "reply", parent_id="7"),
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    return emptied_database
+
+
+@pytest.fixture
 async def wiki(database: Database) -> SmallWiki:
     return await SmallWiki.open(database)
 

@@ -39,6 +39,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    return emptied_database
+
+
+@pytest.fixture
 async def wiki(database: Database) -> SmallWiki:
     return await SmallWiki.open(database)
 

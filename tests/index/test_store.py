@@ -34,6 +34,11 @@ ORDER BY chunk.position
 
 
 @pytest.fixture
+def database(emptied_database: Database) -> Database:
+    return emptied_database
+
+
+@pytest.fixture
 async def wiki(database: Database) -> SmallWiki:
     return await SmallWiki.open(database)
 

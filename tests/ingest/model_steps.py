@@ -9,7 +9,6 @@ from typing import TypeVar
 import psycopg
 
 from index.errors import ConfluenceMcpError
-from ingest.settings import SpaceFilter
 from ingest.sources.source import Deployment
 from ingest.sync import Plan
 from tests.confluence.content import Comment, Content
@@ -324,7 +323,7 @@ class Runs:
 
     def _plan(self, name: str, number: int) -> Plan:
         if name == "partial":
-            return Plan(space_filter=SpaceFilter(frozenset({"eng"}), frozenset()), is_partial=True)
+            return Plan(only=frozenset({"eng"}))
         if name == "hinted":
             ids = sorted(self._wiki.site.contents)
             return Plan(quick=True, hinted=frozenset({_pick(ids, number), _pick(ids, number // 3)}))

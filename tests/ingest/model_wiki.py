@@ -25,6 +25,7 @@ from tests.ingest.wiki import with_endpoint
 from tests.openai_endpoint import OpenAIEndpoint, openai_endpoint
 
 EVERYTHING = Plan()
+SOON = (0.1,)  # seconds
 WORD = re.compile(r"\w+")
 
 SHOWN = """
@@ -100,7 +101,13 @@ class ModelWiki:
     async def run(self, plan: Plan = EVERYTHING) -> Report:
         """One ingest by the site's clock."""
         async with self.scene.source() as source:
-            return await ingest_once(self.settings, source, plan, now=lambda: self.site.clock.now)
+            return await ingest_once(
+                self.settings,
+                source,
+                plan,
+                now=lambda: self.site.clock.now,
+                try_again_after=SOON,
+            )
 
     async def rows(self, query: LiteralString, **values: object) -> list[TupleRow]:
         """What a query gives."""

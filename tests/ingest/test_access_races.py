@@ -19,6 +19,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
+@pytest.fixture
 async def wiki(index_settings: IndexSettings, database: Database) -> AsyncGenerator[Wiki]:
     site = Site()
     site.add_space("ENG")

@@ -24,6 +24,11 @@ RESTRICTIONS = "*/rest/api/content/*/restriction/*"
 
 
 @pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
+@pytest.fixture
 async def wiki(index_settings: IndexSettings, database: Database) -> AsyncGenerator[Wiki]:
     site = Site()
     site.add_space("ENG")

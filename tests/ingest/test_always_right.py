@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from index.database import Database
@@ -46,6 +46,16 @@ runs = st.tuples(
     | st.sampled_from([f"{kind} {place}" for kind in FAULTS for place in PLACES[Deployment.CLOUD]]),
 )
 happenings = st.lists(st.one_of(changes, changes, changes, runs), min_size=4, max_size=24)
+LEAVES_WHAT_IS_LOOKED_AT: Sequence[Step | Happening] = (
+    Step("leave", 1),
+    Step("comment", 1),
+    ("partial", Step("wait", 0), None, None),
+    ("quick", Step("wait", 0), None, None),
+    Step("leave", 0),
+    ("partial", Step("wait", 0), None, None),
+    Step("trash", 1),
+    ("hinted", Step("leave", 0), "meanwhile", None),
+)
 
 
 @pytest.mark.parametrize("deployment", Deployment)
@@ -55,6 +65,7 @@ happenings = st.lists(st.one_of(changes, changes, changes, runs), min_size=4, ma
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(happenings=happenings)
+@example(happenings=LEAVES_WHAT_IS_LOOKED_AT)
 async def test_the_index_is_right_whatever_happens(
     deployment: Deployment,
     index_settings: IndexSettings,

@@ -58,6 +58,11 @@ class Wiki:
             return None
 
 
+@pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
 @pytest.fixture(params=EDITIONS, ids=lambda edition: edition.version)
 async def wiki(
     request: pytest.FixtureRequest, index_settings: IndexSettings, database: Database

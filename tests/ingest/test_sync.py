@@ -30,6 +30,11 @@ THREE_SECTIONS = (
 
 
 @pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
+@pytest.fixture
 async def wiki(index_settings: IndexSettings, database: Database) -> AsyncGenerator[Wiki]:
     """Two spaces of seven and five pages."""
     async with wiki_of(filled_site({"ENG": 7, "HR": 5}), index_settings, database) as wiki:

@@ -29,6 +29,11 @@ AGED = (
 DOWNLOADS = "*/download*"
 
 
+@pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
 @pytest.fixture(params=Deployment, ids=str)
 async def wiki(
     request: pytest.FixtureRequest, index_settings: IndexSettings, database: Database

@@ -24,7 +24,7 @@ from ingest.run import ingest_once
 from ingest.schedule import utc_now
 from ingest.settings import IngestSettings
 from ingest.sources.source import Source
-from ingest.sync import Plan
+from ingest.sync import EVERY_SPACE, Plan
 from tests.command import Command
 from tests.confluence.accounts import EMAIL, TOKEN
 from tests.confluence.faults import Faults
@@ -170,10 +170,11 @@ async def take_in(
     now: Callable[[], datetime] = utc_now,
 ) -> Report:
     """One ingest of a source."""
+    space_filter = IngestSettings.model_validate({"confluence_spaces": spaces}).space_filter
     plan = Plan(
-        space_filter=IngestSettings.model_validate({"confluence_spaces": spaces}).space_filter,
+        space_filter=EVERY_SPACE if only else space_filter,
+        only=space_filter.included if only else frozenset(),
         full=full,
-        is_partial=only,
         quick=quick,
         hinted=hinted,
     )
