@@ -291,23 +291,28 @@ def serve_http(settings: ServerSettings, host: str, port: int) -> None:
     others can reach while nobody is asked who they are, and for a port that cannot be had.
     """
     auth = http_auth(settings, host, port)
-    with _listener(host, port) as listener:
-        asyncio.run(_over_http(settings, host, listener, auth))
+    with listener(host, port) as listening:
+        asyncio.run(_over_http(settings, host, listening, auth))
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listener(host: str, port: int) -> socket.socket:
+    """Where connections arrive, which send at once; raises ConfigurationError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
             f"Cannot listen on {host} port {port}: {error}.\n"
             "End what listens there, or choose another one with --port."
         ) from error
+    # Connections take it from here, for asyncio sets it on sockets of its own making alone: the
+    # second packet of an answer would wait 40 ms until the client acknowledges the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 async def _over_http(
-    settings: ServerSettings, host: str, listener: socket.socket, auth: HttpAuth | None
+    settings: ServerSettings, host: str, listening: socket.socket, auth: HttpAuth | None
 ) -> None:
     # It would break off the answers in flight at the first signal.
     AppStatus.disable_automatic_graceful_drain()
@@ -331,12 +336,12 @@ async def _over_http(
         config = uvicorn.Config(
             streams, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
         )
-        port = listener.getsockname()[1]
+        port = listening.getsockname()[1]
         logger.info("MCP at http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
         logger.info("%s", _shown(settings, auth))
         # What was loaded until now stays: looking through it for garbage would halt all calls.
         gc.freeze()
-        await Server(config, streams).serve(sockets=[listener])
+        await Server(config, streams).serve(sockets=[listening])
 
 
 def _shown(settings: ServerSettings, auth: HttpAuth | None) -> str:

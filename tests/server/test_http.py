@@ -14,6 +14,7 @@ from anyio import to_thread
 from mcp import Client
 from mcp.types import CallToolResult
 
+from server.app import listener
 from server.auth_settings import is_loopback
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint
@@ -240,3 +241,12 @@ def test_a_database_that_went_away_is_told_by_readiness(
 
     codes = [answer.status_code for answer in (before, during, alive, after)]
     assert codes == [200, 503, 200, 200]
+
+
+def test_no_answer_waits_until_its_first_part_is_acknowledged() -> None:
+    with listener("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            arrived, _ = listening.accept()
+
+        with arrived:
+            assert arrived.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
