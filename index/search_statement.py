@@ -30,6 +30,10 @@ REACH = 10_000
 COMMON = 5_000
 MAX_TERMS = 96  # of those that the index knows, and of those that it does not know yet
 
+# Words of which each is in more chunks than this tell little, and looking them up would take ever
+# longer: of these, the chunks that the walk found are scored.
+EVERYWHERE = 50_000
+
 _PLACEHOLDER = re.compile(rb"%\((\w+)\)s")
 
 # Of a page, written down once: a search looks at no other.
@@ -142,11 +146,12 @@ question AS MATERIALIZED (
             ) || '}}/1000000000')::sparsevec AS weights,
            array_agg(term_id) AS terms,
            array_agg(term_id) FILTER (WHERE rank = 1 OR reach <= {reach}) AS rare,
-           min(n) FILTER (WHERE n > 0) > greatest({common}, {reach}) AS is_common
+           min(n) FILTER (WHERE n > 0) AS fewest
     FROM rarity, total WHERE rank <= {max_terms}
 ),
 reading AS MATERIALIZED (
-    SELECT way, way = 'many' AND is_common AS is_common,
+    SELECT way, way = 'many' AND fewest > {everywhere} AS is_everywhere,
+           way = 'many' AND fewest > greatest({common}, {reach}) AS is_common,
            way = 'few' AND 2 * size.chunks <= {reach} AND cardinality(rare) < cardinality(terms)
                AS is_whole
     FROM question, size, route
@@ -172,12 +177,18 @@ read AS MATERIALIZED (
     WHERE (SELECT is_whole FROM reading) AND term_ids && (SELECT terms FROM question)
     ORDER BY score DESC LIMIT {leg}
 ),
+walked AS MATERIALIZED (
+    SELECT chunk_id, page_ref, embedding <#> (SELECT vector FROM asked) AS distance
+    FROM {vectors} AS chunk
+    WHERE (SELECT way = 'many' FROM route) AND {of_kinds} AND {may_show}
+    ORDER BY embedding <#> (SELECT vector FROM asked) LIMIT {walk}
+),
 -- And over many: scored first, then asked for in that order until there are enough. Of words that
 -- are everywhere, some of the chunks that have all of them, and some that have the rarest.
 together AS MATERIALIZED (
     SELECT array_agg(DISTINCT term_id(label, stem.lexeme)) AS term_ids
     FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
-    WHERE (SELECT is_common FROM reading) GROUP BY label
+    WHERE (SELECT is_common AND NOT is_everywhere FROM reading) GROUP BY label
 ),
 common AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
@@ -187,8 +198,15 @@ common AS MATERIALIZED (
     UNION
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) FROM (
         SELECT chunk_id, page_ref, weights FROM chunk_term
-        WHERE (SELECT is_common FROM reading)
+        WHERE (SELECT is_common AND NOT is_everywhere FROM reading)
           AND term_ids && (SELECT rare FROM question) AND {of_kinds} LIMIT {common}) AS of_word
+),
+met AS (
+    SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
+    FROM walked, LATERAL (
+        SELECT term_ids, weights FROM chunk_term
+        WHERE chunk_term.chunk_id = walked.chunk_id OFFSET 0) AS of_chunk
+    WHERE (SELECT is_everywhere FROM reading) AND term_ids && (SELECT terms FROM question)
 ),
 ranked AS (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
@@ -197,6 +215,8 @@ ranked AS (
       AND term_ids && (SELECT rare FROM question) AND {of_kinds}
     UNION ALL
     SELECT * FROM common
+    UNION ALL
+    SELECT * FROM met
 ),
 picked AS MATERIALIZED (
     SELECT chunk_id, page_ref, score
@@ -231,12 +251,6 @@ scanned AS MATERIALIZED (
         WHERE chunk_vector.chunk_id = near.chunk_id AND chunk_vector.page_ref = near.page_ref
           AND {of_kinds} OFFSET 0) AS of_chunk
     ORDER BY distance LIMIT {leg}
-),
-walked AS MATERIALIZED (
-    SELECT chunk_id, page_ref, embedding <#> (SELECT vector FROM asked) AS distance
-    FROM {vectors} AS chunk
-    WHERE (SELECT way = 'many' FROM route) AND {of_kinds} AND {may_show}
-    ORDER BY embedding <#> (SELECT vector FROM asked) LIMIT {walk}
 ),
 dense AS (
     SELECT chunk_id, page_ref, -distance AS score FROM scanned
@@ -311,6 +325,7 @@ def search_statement(
     rerank: int = RERANK,
     walk: int = WALK,
     common: int = COMMON,
+    everywhere: int = EVERYWHERE,
 ) -> SearchStatement:
     """The statement over the vectors of one model; without a graph they are scanned always.
 
@@ -340,6 +355,7 @@ def search_statement(
         walk=sql.Literal(walk),
         reach=sql.Literal(reach),
         common=sql.Literal(common),
+        everywhere=sql.Literal(everywhere),
         max_terms=sql.Literal(MAX_TERMS),
     )
     return _numbered(composed.as_bytes())

@@ -22,6 +22,7 @@ from index.database import Database
 from index.search_rows import SearchRow
 from index.search_statement import (
     COMMON,
+    EVERYWHERE,
     LEG,
     REACH,
     SCAN_LIMIT,
@@ -95,6 +96,7 @@ class Scale:
             scan_limit=scan_limit,
             reach=int(str(given["reach"])),
             common=int(str(given["common"])),
+            everywhere=int(str(given.get("everywhere", EVERYWHERE))),
             walk=LEG,  # for a longer one would be most of a small index
         )
         return statement, {
@@ -269,6 +271,22 @@ async def test_one_word_that_is_everywhere_finds_pages_that_have_it(scale: Scale
     }
     assert len(found) == 10
     assert having.issuperset(found)
+
+
+async def test_words_that_are_in_too_many_chunks_are_scored_where_the_walk_leads(
+    scale: Scale,
+) -> None:
+    question = scale.common_words()
+    limits = {"scan_limit": WALK, "common": 100, "reach": 100, "everywhere": 200}
+
+    found = await scale.pages(question, dense_share=0.0, **limits)
+    plan = await scale.plan(question, dense_share=0.0, **limits)
+
+    scores = scale.bm25(question)
+    best = [scores[scale.index.pages == page].max() for page in found]
+    assert len(found) == 10
+    assert best[0] > 0
+    assert "chunk_term_ids" not in plan
 
 
 async def test_a_sample_of_the_pages_tells_in_which_way_chunks_are_found(scale: Scale) -> None:
