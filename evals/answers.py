@@ -20,9 +20,10 @@ from evals.answer_measures import JUDGED, measured
 from evals.answer_questions import AnswerQuestion, known_names, known_of
 from evals.answer_run import AnswerRun, Outcome, Prices, Usage, means_of
 from evals.answering import Answered, Asked, answers_to
+from evals.asking import none_known
 from evals.judging import Judgement, judged
 from evals.run import Spread
-from index.errors import BadRequest, ChatError
+from index.errors import ChatError
 from server.llm import ChatModel
 
 
@@ -43,10 +44,7 @@ async def evaluate_answers(
     known = await known_names(asked.database, asked.asker, questions)
     kept, left_out = known_of(questions, known)
     if not kept:
-        raise BadRequest(
-            f"None of the pages that answer the questions of {name} is in the index and shown to "
-            "who asks: check POSTGRES_URL, and whether the ingest is complete."
-        )
+        raise none_known(name)
     answers = await answers_to(asked, kept)
     failures = [one.failure for one in answers if one.failure is not None]
     if failures and not any(one.is_answer for one in answers):

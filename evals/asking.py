@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from evals.questions import Question
-from index.access import Asker, read_as
+from index.access import Asker
 from index.database import Database
 from index.embeddings import Embedder, Vector
+from index.errors import BadRequest
+from index.pages import Pages
 from index.results import Hit
 from index.search import Searcher
 
@@ -20,17 +22,21 @@ FUSED, RERANKED = "fused", "reranked"
 # The vector leg's share of the score; None leaves it to the search.
 LEGS = {"vector": 1.0, "lexical": 0.0, FUSED: None}
 
-KNOWN = "SELECT page_id FROM shown_page WHERE page_id = ANY(%(page_ids)s::text[])"
-
 
 async def known_pages(
     database: Database, asker: Asker, questions: Iterable[Question]
 ) -> frozenset[str]:
     """Those of the answering pages that the index shows to the asker."""
     page_ids = {page_id for question in questions for page_id in question.grades}
-    async with read_as(database, asker) as connection:
-        rows = await connection.execute(KNOWN, {"page_ids": sorted(page_ids)})
-        return frozenset([row[0] async for row in rows])
+    return await Pages(database).shown(asker, page_ids)
+
+
+def none_known(name: str) -> BadRequest:
+    """That there is nothing to ask: no page that answers a question is known."""
+    return BadRequest(
+        f"None of the pages that answer the questions of {name} is in the index and shown to "
+        "who asks: check POSTGRES_URL, and whether the ingest is complete."
+    )
 
 
 @dataclass(frozen=True, slots=True)

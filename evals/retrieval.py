@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from evals.asking import FUSED, LEGS, RERANKED, Answer, TimedEmbedder, ask, known_pages
+from evals.asking import FUSED, LEGS, RERANKED, Answer, TimedEmbedder, ask, known_pages, none_known
 from evals.measures import measured
 from evals.questions import Question, asked_of
 from evals.run import Run, Times, means_of, rounded
@@ -78,10 +78,7 @@ async def evaluate(
     known = await known_pages(asked.database, asked.asker, questions)
     kept, left_out = asked_of(questions, known)
     if not kept:
-        raise BadRequest(
-            f"None of the pages that answer the questions of {name} is in the index and shown to "
-            "who asks: check POSTGRES_URL, and whether the ingest is complete."
-        )
+        raise none_known(name)
     answers = await _answers(asked, kept)
     legs = {leg: measured(answers[leg]) for leg in (*LEGS, RERANKED) if leg in answers}
     pages = {page_id for question in questions for page_id in question.grades}

@@ -1,22 +1,20 @@
 """What there is to read: spaces, their pages, what changed, and pages by a part of their title."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString, TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from index.access import Asker, read_as
 from index.database import Database
 from index.errors import NotFound
 from index.language import clean
-from index.records import ContentType, Space, State
+from index.page_rows import PageRow, rows_of
+from index.records import Space
 from index.results import PageInfo
-
-Row = TypeVar("Row")
 
 MOST_SPACES = 1_000
 MOST_LISTED = 300  # pages of a space
@@ -115,30 +113,17 @@ class SpaceContents:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    page_id: str
-    title: str
-    url: str
-    space_key: str
-    content_type: str
-    version: int
-    state: str
-    author: str | None
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Titled(_Row):
+class _Titled(PageRow):
     place: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed(_Row):
+class _Changed(PageRow):
     created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed(_Row):
+class _Listed(PageRow):
     ancestors: list[str]
 
 
@@ -151,13 +136,13 @@ class Catalogue:
     async def spaces(self, asker: Asker) -> Sequence[Space]:
         """The first spaces by name, personal ones last."""
         async with self._reading(asker) as connection:
-            return await _rows(connection, Space, SPACES, {"most": MOST_SPACES})
+            return await rows_of(connection, Space, SPACES, {"most": MOST_SPACES})
 
     async def spaces_of_text(self, asker: Asker, text: str, limit: int) -> Sequence[Space]:
         """Spaces whose key, or a word of whose name, begins with a text."""
         values = {"text": clean(text).strip(), "most": limit}
         async with self._reading(asker, f"{PATIENCE_MS}ms") as connection:
-            return await _rows(connection, Space, SPACES_OF_TEXT, values)
+            return await rows_of(connection, Space, SPACES_OF_TEXT, values)
 
     async def space(self, asker: Asker, key: str) -> Space:
         """A space by its key, upper and lower case alike; raises NotFound."""
@@ -169,7 +154,7 @@ class Catalogue:
         async with self._reading(asker) as connection:
             space = await _space(connection, key)
             values = {"key": space.key, "most": MOST_LISTED}
-            rows = await _rows(connection, _Listed, PAGES_OF_SPACE, values)
+            rows = await rows_of(connection, _Listed, PAGES_OF_SPACE, values)
             sizes = await connection.execute(SIZE_OF_SPACE, {"key": space.key})
             (size,) = await sizes.fetchone() or (0,)
         return SpaceContents(space, _in_tree(rows), size)
@@ -180,8 +165,8 @@ class Catalogue:
         """Pages and blog posts by when they were changed, newest first."""
         values = {"key": space_key, "since": since, "most": limit}
         async with self._reading(asker) as connection:
-            rows = await _rows(connection, _Changed, CHANGED, values)
-        return [Change(_info(row), row.created_at) for row in rows]
+            rows = await rows_of(connection, _Changed, CHANGED, values)
+        return [Change(row.info, row.created_at) for row in rows]
 
     async def titles(
         self, asker: Asker, text: str, *, space_key: str | None, limit: int
@@ -202,7 +187,7 @@ class Catalogue:
         }
         async with self._reading(asker, f"{PATIENCE_MS}ms") as connection:
             values["spaces"] = await _space_ids(connection, space_key) if space_key else None
-            return [_info(row) for row in await _rows(connection, _Titled, TITLES, values)]
+            return [row.info for row in await rows_of(connection, _Titled, TITLES, values)]
 
     @asynccontextmanager
     async def _reading(
@@ -215,7 +200,7 @@ class Catalogue:
 
 
 async def _space(connection: AsyncConnection[TupleRow], key: str) -> Space:
-    found = await _rows(connection, Space, SPACE, {"key": clean(key).strip()})
+    found = await rows_of(connection, Space, SPACE, {"key": clean(key).strip()})
     if not found:
         raise NotFound(f"No space {key[:200]!r} in the index.")
     return found[0]
@@ -249,31 +234,6 @@ def _in_tree(rows: Sequence[_Listed]) -> tuple[Leaf, ...]:
     waiting = [(row, 0) for row in reversed(below.get(None, []))]
     while waiting:
         row, depth = waiting.pop()
-        leaves[row.page_id] = Leaf(_info(row), depth)
+        leaves[row.page_id] = Leaf(row.info, depth)
         waiting += [(child, depth + 1) for child in reversed(below.get(row.page_id, []))]
     return tuple(leaves.values())
-
-
-async def _rows(
-    connection: AsyncConnection[TupleRow],
-    kind: type[Row],
-    query: LiteralString,
-    values: Mapping[str, object],
-) -> list[Row]:
-    async with connection.cursor(row_factory=class_row(kind)) as cursor:
-        await cursor.execute(query, values)
-        return await cursor.fetchall()
-
-
-def _info(row: _Row) -> PageInfo:
-    return PageInfo(
-        page_id=row.page_id,
-        title=row.title,
-        url=row.url,
-        space_key=row.space_key,
-        content_type=ContentType(row.content_type),
-        version=row.version,
-        state=State(row.state),
-        author=row.author,
-        updated_at=row.updated_at,
-    )

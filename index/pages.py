@@ -4,22 +4,21 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import LiteralString, TypedDict, TypeVar
+from typing import LiteralString, TypedDict
 
 import psycopg
 import psycopg_pool
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from index.access import Asker, read_as
 from index.database import Database
 from index.errors import NotFound
 from index.language import clean
-from index.records import Attachment, Comment, ContentType, Heading, State, Unreadable
+from index.page_rows import PageRow, rows_of
+from index.records import Attachment, Comment, ContentType, Heading, Unreadable
 from index.results import PageInfo, PageLink, StoredPage
 from index.surroundings import Near, around, telling_words
-
-Row = TypeVar("Row")
 
 PAGE = """
 SELECT page_ref, page.site_id, page_id, title, page.url, space.key AS space_key, content_type,
@@ -83,19 +82,6 @@ class _Unreadable(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class _Info:
-    page_id: str
-    title: str
-    url: str
-    space_key: str
-    content_type: str
-    version: int
-    state: str
-    author: str | None
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class _Link:
     page_id: str
     title: str
@@ -104,7 +90,7 @@ class _Link:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page(_Info):
+class _Page(PageRow):
     page_ref: int
     site_id: int
     labels: list[str]
@@ -133,7 +119,7 @@ class Pages:
     async def page(self, asker: Asker, page_id: str) -> StoredPage:
         """A page by its Confluence id; raises NotFound, also where the asker may not read it."""
         async with read_as(self._database, asker) as connection:
-            found = await _rows(connection, _Page, PAGE, {"page_id": clean(page_id)})
+            found = await rows_of(connection, _Page, PAGE, {"page_id": clean(page_id)})
             if not found:
                 raise NotFound(f"No page {page_id} in the index.")
             row = found[0]
@@ -143,15 +129,15 @@ class Pages:
                 _stored_page(row),
                 ancestors=await _links(connection, ANCESTORS, site | {"ancestors": row.ancestors}),
                 children=await _links(connection, CHILDREN, site | {"page_id": row.page_id}),
-                comments=in_threads(await _rows(connection, Comment, COMMENTS, page)),
-                attachments=tuple(await _rows(connection, Attachment, ATTACHMENTS, page)),
+                comments=in_threads(await rows_of(connection, Comment, COMMENTS, page)),
+                attachments=tuple(await rows_of(connection, Attachment, ATTACHMENTS, page)),
             )
 
     async def attachment(self, asker: Asker, page_id: str, filename: str) -> Attachment:
         """An attachment of a page with its text, upper and lower case alike; raises NotFound."""
         values = {"page_id": clean(page_id), "filename": clean(filename)}
         async with read_as(self._database, asker) as connection:
-            found = await _rows(connection, Attachment, ATTACHMENT, values)
+            found = await rows_of(connection, Attachment, ATTACHMENT, values)
         if not found:
             raise NotFound(f"No attachment {filename} on page {page_id} in the index.")
         return found[0]
@@ -162,7 +148,7 @@ class Pages:
         """Pages of that title, upper and lower case alike, newest first."""
         values = {"title": clean(title), "space_key": clean(space_key) if space_key else None}
         async with read_as(self._database, asker) as connection:
-            return [_info(row) for row in await _rows(connection, _Info, BY_TITLE, values)]
+            return [row.info for row in await rows_of(connection, PageRow, BY_TITLE, values)]
 
     async def shown(self, asker: Asker, page_ids: Collection[str]) -> frozenset[str]:
         """Those of the pages that the asker may read now."""
@@ -201,38 +187,13 @@ async def _links(
 ) -> tuple[PageLink, ...]:
     return tuple(
         PageLink(row.page_id, row.title, row.url, ContentType(row.content_type))
-        for row in await _rows(connection, _Link, query, values)
-    )
-
-
-async def _rows(
-    connection: AsyncConnection[TupleRow],
-    kind: type[Row],
-    query: LiteralString,
-    values: Mapping[str, object],
-) -> list[Row]:
-    async with connection.cursor(row_factory=class_row(kind)) as cursor:
-        await cursor.execute(query, values)
-        return await cursor.fetchall()
-
-
-def _info(row: _Info) -> PageInfo:
-    return PageInfo(
-        page_id=row.page_id,
-        title=row.title,
-        url=row.url,
-        space_key=row.space_key,
-        content_type=ContentType(row.content_type),
-        version=row.version,
-        state=State(row.state),
-        author=row.author,
-        updated_at=row.updated_at,
+        for row in await rows_of(connection, _Link, query, values)
     )
 
 
 def _stored_page(row: _Page) -> StoredPage:
     return StoredPage(
-        info=_info(row),
+        info=row.info,
         labels=tuple(row.labels),
         created_at=row.created_at,
         markdown=row.markdown,

@@ -2,28 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 
-from index.records import ChunkKind, ContentType, State
-from index.results import Hit, PageInfo, Passage
+from index.page_rows import PageRow
+from index.records import ChunkKind
+from index.results import Hit, Passage
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRow:
+class SearchRow(PageRow):
     """A passage with its page, as the statement's columns name it."""
 
     total: int
     page_ref: int
-    page_id: str
-    title: str
-    url: str
-    space_key: str
-    content_type: str
-    version: int
-    state: str
-    author: str | None
-    updated_at: datetime
     page_score: float
     chunk_id: int
     kind: str
@@ -43,18 +34,7 @@ def hits_by_page(rows: Iterable[SearchRow]) -> dict[int, Hit]:
 
 def _hit(rows: list[SearchRow]) -> Hit:
     first = rows[0]
-    info = PageInfo(
-        page_id=first.page_id,
-        title=first.title,
-        url=first.url,
-        space_key=first.space_key,
-        content_type=ContentType(first.content_type),
-        version=first.version,
-        state=State(first.state),
-        author=first.author,
-        updated_at=first.updated_at,
-    )
-    return Hit(info, first.page_score, tuple(_passage(row) for row in rows))
+    return Hit(first.info, first.page_score, tuple(_passage(row) for row in rows))
 
 
 def _passage(row: SearchRow) -> Passage:

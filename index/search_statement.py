@@ -149,9 +149,13 @@ question AS MATERIALIZED (
            min(n) FILTER (WHERE n > 0) AS fewest
     FROM rarity, total WHERE rank <= {max_terms}
 ),
+-- And of which chunks the words are scored where many are permitted.
 reading AS MATERIALIZED (
-    SELECT way, way = 'many' AND fewest > {everywhere} AS is_everywhere,
-           way = 'many' AND fewest > greatest({common}, {reach}) AS is_common,
+    SELECT way,
+           CASE WHEN way <> 'many' THEN 'none'
+                WHEN fewest > {everywhere} THEN 'met'
+                WHEN fewest > greatest({common}, {reach}) THEN 'some'
+                ELSE 'all' END AS scored,
            way = 'few' AND 2 * size.chunks <= {reach} AND cardinality(rare) < cardinality(terms)
                AS is_whole
     FROM question, size, route
@@ -188,7 +192,7 @@ walked AS MATERIALIZED (
 together AS MATERIALIZED (
     SELECT array_agg(DISTINCT term_id(label, stem.lexeme)) AS term_ids
     FROM word, configuration, unnest(to_tsvector(name, word.lexeme)) AS stem
-    WHERE (SELECT is_common AND NOT is_everywhere FROM reading) GROUP BY label
+    WHERE (SELECT scored = 'some' FROM reading) GROUP BY label
 ),
 common AS MATERIALIZED (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
@@ -198,7 +202,7 @@ common AS MATERIALIZED (
     UNION
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) FROM (
         SELECT chunk_id, page_ref, weights FROM chunk_term
-        WHERE (SELECT is_common AND NOT is_everywhere FROM reading)
+        WHERE (SELECT scored = 'some' FROM reading)
           AND term_ids && (SELECT rare FROM question) AND {of_kinds} LIMIT {common}) AS of_word
 ),
 met AS (
@@ -206,12 +210,12 @@ met AS (
     FROM walked, LATERAL (
         SELECT term_ids, weights FROM chunk_term
         WHERE chunk_term.chunk_id = walked.chunk_id OFFSET 0) AS of_chunk
-    WHERE (SELECT is_everywhere FROM reading) AND term_ids && (SELECT terms FROM question)
+    WHERE (SELECT scored = 'met' FROM reading) AND term_ids && (SELECT terms FROM question)
 ),
 ranked AS (
     SELECT chunk_id, page_ref, -(weights <#> (SELECT weights FROM question)) AS score
     FROM chunk_term
-    WHERE (SELECT way = 'many' AND is_common IS NOT TRUE FROM reading)
+    WHERE (SELECT scored = 'all' FROM reading)
       AND term_ids && (SELECT rare FROM question) AND {of_kinds}
     UNION ALL
     SELECT * FROM common

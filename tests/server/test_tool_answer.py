@@ -11,8 +11,6 @@ import pytest
 from anyio import to_thread
 from mcp import Client
 
-from index.errors import ChatError
-from server.llm import ChatModel
 from tests.openai_endpoint import (
     Answer,
     ChatScript,
@@ -371,26 +369,6 @@ async def test_without_a_chat_model_the_passages_are_shown(
     assert "30 days of vacation per year" in result.structured_content["citations"][0]["quote"]
     assert "No chat model is configured" in text_of(result)
     assert asked(endpoint) == []
-
-
-async def test_a_slow_model_is_given_up_and_named(
-    variables: Variables, endpoint: OpenAIEndpoint
-) -> None:
-    enough = threading.Event()
-
-    def reply(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> str:
-        enough.wait(20)
-        return "{}"
-
-    endpoint.reply = reply
-    model = ChatModel("slow", api_key="k", base_url=variables.openai_base_url, timeout=0.2)
-
-    try:
-        with pytest.raises(ChatError, match=r"The chat model slow did not answer within 0\.2 s"):
-            await model.reply_json([])
-    finally:
-        enough.set()
-        await model.close()
 
 
 async def test_a_cancelled_question_leaves_the_server_well(

@@ -324,7 +324,7 @@ async def test_a_stream_that_stands_still_is_given_up(
     model = ChatModel("slow", api_key="k", base_url=variables.openai_base_url, timeout=0.2)
 
     try:
-        with pytest.raises(ChatError, match=r"did not answer within 0\.2 s: try again"):
+        with pytest.raises(ChatError, match=r"model slow did not answer within 0\.2 s: try again"):
             await model.reply_json([])
     finally:
         enough.set()
