@@ -87,6 +87,6 @@ class ChatSettings(BaseSettings):
         """The command that serves MCP over stdio, program first."""
         if self.confluence_mcp_command is not None:
             return shlex.split(self.confluence_mcp_command, posix=sys.platform != "win32")
-        if (PROJECT / "confluence_mcp.py").is_file():
+        if (PROJECT / "confluence_mcp").is_dir():
             return ["uv", "run", "--project", str(PROJECT), "confluence-mcp", "serve"]
         return ["confluence-mcp", "serve"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from confluence_mcp_demo import QUESTIONS
+from confluence_mcp.demo import QUESTIONS
 from index.postgres_files import Layout, is_locked
 from ingest.settings import SAMPLE_SITE
 from tests.command import Command

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluence_mcp import main
+from confluence_mcp.command_line import main
 from tests.openai_endpoint import openai_endpoint
 
 ENOUGH = 0.4  # share of the weight of the question's words

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from confluence_mcp_eval import Options, run_eval
+from confluence_mcp.eval import Options, run_eval
 from evals.answer_run import AnswerRun
 from index.errors import BadRequest, ChatError, ConfigurationError
 from ingest.run import ingest_once

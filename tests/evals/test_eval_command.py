@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mcp_eval import Options, run_eval
+from confluence_mcp.eval import Options, run_eval
 from evals.run import Run
 from index.errors import BadRequest, ConfigurationError
 from index.postgres_files import Layout, is_locked
@@ -216,7 +216,7 @@ def test_without_what_computes_the_measures_it_is_told_what_to_install(wiki: Com
         "import importlib.util, sys\n"
         "find = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name: None if name == 'ir_measures' else find(name)\n"
-        "from confluence_mcp import main\n"
+        "from confluence_mcp.command_line import main\n"
         "sys.exit(main(['eval']))\n"
     )
 

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from confluence_mcp import main
+from confluence_mcp.command_line import main
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -95,7 +95,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 def demo(_: argparse.Namespace) -> int:
     """Takes the sample space in and asks it three questions over MCP."""
-    from confluence_mcp_demo import run_demo
+    from confluence_mcp.demo import run_demo
 
     return _run(run_demo)
 
@@ -381,7 +381,7 @@ def _rate(text: str) -> float:
 
 def reindex(options: argparse.Namespace) -> int:
     """Rebuilds what is bloated, or has another embedding model fill the index."""
-    from confluence_mcp_reindex import run_reindex
+    from confluence_mcp.reindex import run_reindex
 
     return _run(lambda: run_reindex(options))
 
@@ -393,7 +393,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def doctor(options: argparse.Namespace) -> int:
     """Prints what works and what does not; 1 when anything is wrong."""
-    from confluence_mcp_doctor import run_doctor
+    from confluence_mcp.doctor import run_doctor
 
     return _run(lambda: run_doctor(as_json=options.json))
 
@@ -426,7 +426,7 @@ def _add_eval(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Prints how well search finds the pages that answer questions, or how good answers are."""
-    from confluence_mcp_eval import Options, run_eval
+    from confluence_mcp.eval import Options, run_eval
 
     asked = Options(
         path=options.path,
@@ -501,7 +501,7 @@ def lend_database(_: argparse.Namespace) -> int:
 
 def create_token(options: argparse.Namespace) -> int:
     """Prints a new key, with which a program calls the HTTP server."""
-    from confluence_mcp_token import create
+    from confluence_mcp.token import create
 
     account: str | None = options.user
     return _run(lambda: create(options.name, account, days=options.days))
@@ -509,14 +509,14 @@ def create_token(options: argparse.Namespace) -> int:
 
 def list_tokens(options: argparse.Namespace) -> int:
     """Prints all keys, but not what they are."""
-    from confluence_mcp_token import show_all
+    from confluence_mcp.token import show_all
 
     return _run(lambda: show_all(as_json=options.json))
 
 
 def revoke_token(options: argparse.Namespace) -> int:
     """Ends a key."""
-    from confluence_mcp_token import revoke
+    from confluence_mcp.token import revoke
 
     return _run(lambda: revoke(options.name))
 
@@ -538,7 +538,3 @@ async def _until_told_to_stop(work: Callable[[], Awaitable[int]], stopped: int) 
             raise
         print("Stopped.", file=sys.stderr)
         return stopped
-
-
-if __name__ == "__main__":
-    sys.exit(main())

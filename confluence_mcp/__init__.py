@@ -1,0 +1,1 @@
+"""The command line: one module for each command that is more than a call of another room."""
