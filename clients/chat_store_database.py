@@ -126,9 +126,11 @@ class ChatDatabase:
 
     async def close(self) -> None:
         """Ends the connections."""
-        if self._cleaning is not None:
+        # Told again and again: `asyncio.wait_for` of Python 3.11, with which the pool waits, loses a
+        # cancellation that comes as its own wait ends.
+        while self._cleaning is not None and not self._cleaning.done():
             self._cleaning.cancel()
-            await asyncio.wait([self._cleaning])
+            await asyncio.wait([self._cleaning], timeout=1)
         if self._pool is not None:
             await self._pool.close()
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 
@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import PoolTimeout
 
+from index.background import beside
 from index.connection_pool import Connection, Conninfo, NoneFree, Pool, Statement
 from index.database_connection import connect, problem
 from index.errors import ConfluenceMcpError
@@ -85,13 +86,8 @@ class Replica:
     @asynccontextmanager
     async def watched(self, primary: Conninfo) -> AsyncGenerator[None]:
         """Looks at both for the length of a `with`."""
-        watching = asyncio.create_task(self._watch(primary))
-        try:
+        async with beside(self._watch(primary)):
             yield
-        finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
 
     async def _watch(self, primary: Conninfo) -> None:
         pause = min(INTERVAL, self.max_lag_s / 4)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from index.background import beside
 from index.database import Database
 from index.request_slots import Outcome, Slot, add_budget, give_back, renew_slot, take_slot
 from ingest.sources.pace import (
@@ -57,12 +58,10 @@ class SharedPace(Pace):
         # One asks for all that wait here, so that waiting costs the same however many do.
         async with self._is_next:
             sent_at = await self._taken(holder)
-        renewing = asyncio.create_task(self._renew(holder))
         try:
-            yield sent_at
+            async with beside(self._renew(holder)):
+                yield sent_at
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
             await self._give_back(holder)
 
     def pause(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 import psycopg
 from procrastinate.worker import Worker
 
+from index.background import ended
 from index.database import Database
 from index.embeddings import Embedder
 from index.errors import ConfluenceMcpError, DatabaseError, ModelMismatchError
@@ -70,9 +71,7 @@ async def _work(shared: Shared, ticks: Ticks, concurrency: int) -> NoReturn:
     try:
         await _do_jobs(shared, concurrency)
     finally:
-        for task in side:
-            task.cancel()
-        await asyncio.gather(*side, return_exceptions=True)
+        await ended(*side)
 
 
 @asynccontextmanager

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from index.background import beside
 from index.database import Database
 from index.embedder_choice import RECORDED_NAMES, open_embedder
 from index.embeddings import Embedder
@@ -44,13 +45,8 @@ class QuestionModels:
     @asynccontextmanager
     async def warming_up(self, database: Database) -> AsyncGenerator[None]:
         """Loads meanwhile what the first question would have to wait for."""
-        warming = asyncio.create_task(self._warm_up(database))
-        try:
+        async with beside(self._warm_up(database)):
             yield
-        finally:
-            warming.cancel()
-            with suppress(asyncio.CancelledError):
-                await warming
 
     async def _warm_up(self, database: Database) -> None:
         try:

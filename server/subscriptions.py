@@ -25,6 +25,7 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
+from index.background import beside
 from server.calls import one_call
 from server.deps import Deps
 from server.explaining import explained
@@ -67,13 +68,8 @@ class Subscriptions:
     @asynccontextmanager
     async def open(self, connect: Connect) -> AsyncGenerator[None]:
         """Hears of changes for the length of a `with`; `connect` leads to the index."""
-        running = asyncio.create_task(self._feed.run(connect))
-        try:
+        async with beside(self._feed.run(connect)):
             yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
 
     async def listen(
         self, ctx: ServerRequestContext[Deps], params: SubscriptionsListenRequestParams
