@@ -25,10 +25,12 @@ from index.queue_runs import add_to_run
 from index.queue_strays import strays
 from index.runs import RunInProgress, finish_run, only_run, start_run
 from index.store import fold_term_changes
+from index.vocabulary import rebuild_words
 from index.work import Work
 from ingest.fetch import Fetcher
 from ingest.jobs_shared import Shared
 from ingest.listing import OpenSpace
+from ingest.metrics import ingest_run
 from ingest.pipeline import Pipeline, Target
 from ingest.report import Report
 from ingest.run import claim, leave_stand_ins, reason_of
@@ -113,6 +115,7 @@ class Jobs:
         plan = Plan.of(shared.settings, quick=True, hinted=hinted)
         async with shared.open_source() as source:
             await leave_stand_ins(shared.database, source)
+            await rebuild_words(shared.database)
             model = await claim(shared.database, shared.embedder, source, anew=False)
             target = await shared.target_for(model)
             run_id = await start_run(shared.database, target.store.site_id)
@@ -129,7 +132,10 @@ class Jobs:
         """Looks, and puts on record what came of it; jobs add to that."""
         started = time.monotonic()
         try:
-            return await sync.look()
+            with ingest_run("look") as run:
+                spaces = await sync.look()
+                run.succeeded = sync.report.succeeded
+                return spaces
         except BaseException as error:
             sync.report.error = reason_of(error)
             raise
@@ -175,8 +181,9 @@ class Jobs:
         """Takes in those of the pages that are still due."""
         batch = Batch(run_id, page_ids, again)
         try:
-            async with asyncio.timeout(LONGEST):
-                await self._take_in(batch)
+            with ingest_run("batch"):
+                async with asyncio.timeout(LONGEST):
+                    await self._take_in(batch)
         except ModelMismatchError as error:
             self._shared.fail(error)
             raise

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
 
+from index.background import ended
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,7 +33,7 @@ async def flowing(
     """
     results: asyncio.Queue[Result | _End] = asyncio.Queue(room)
     turn = asyncio.Lock()
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
 
     async def work_through() -> None:
         while True:
@@ -46,12 +48,15 @@ async def flowing(
             await results.put(await work(item))
 
     async def work_through_all() -> None:
-        try:
-            async with aclosing(items), asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work_through())
-        except ExceptionGroup as errors:
-            failures.insert(0, errors.exceptions[0])
+        async with aclosing(items):
+            tasks = [asyncio.create_task(work_through()) for _ in range(workers)]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            finally:
+                await ended(*tasks)
+        failures[:0] = [
+            error for task in done if not task.cancelled() and (error := task.exception())
+        ]
         await results.put(_END)
 
     working = asyncio.create_task(work_through_all())
@@ -62,8 +67,7 @@ async def flowing(
         if failures:
             raise failures[0] from failures[0].__cause__
     finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await ended(working)
 
 
 async def batches(

@@ -51,6 +51,11 @@ WHERE datname = current_database() AND application_name = 'confluence-mcp worker
 PAGES = "SELECT count(*) FROM page"
 COMMENTS = "SELECT page_id FROM comment JOIN page USING (page_ref)"
 TITLE = "SELECT title FROM page WHERE page_id = %(id)s"
+WORDS = "SELECT chunk_id, term_ids FROM chunk_term ORDER BY chunk_id"
+AN_OLDER_LEXICON = """
+WITH old AS (UPDATE lexicon SET version = 0)
+UPDATE chunk_term SET term_ids = ARRAY[5, 7], weights = '{5:1,7:1}/1000000000' RETURNING 1
+"""
 STATES = "SELECT state FROM page WHERE page_id = %(id)s"
 # Runs, and the seconds from the first to the last.
 TICKS = """
@@ -186,6 +191,18 @@ async def test_jobs_of_a_living_worker_are_its_own(shared: Shared) -> None:
     await take_over(shared.queue, Jobs(shared))
 
     assert await rows(shared.database, JOBS) == [("take_in", "doing", 0, 1)]
+
+
+async def test_a_look_reads_the_words_anew_that_an_older_version_has_read(
+    wiki: Wiki, shared: Shared
+) -> None:
+    await wiki.run()
+    words = await rows(shared.database, WORDS)
+    await rows(shared.database, AN_OLDER_LEXICON)
+
+    await Jobs(shared).look()
+
+    assert await rows(shared.database, WORDS) == words
 
 
 async def test_a_batch_that_kills_its_workers_is_taken_apart_to_the_page(
