@@ -10,7 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.types import CompleteRequestParams, CompleteResult, Completion, PromptReference
 
 from index.errors import NotFound
-from server.calls import Call, one_call
+from server.calls import SUGGEST, Call, one_call
 from server.client_prompts import PERIODS
 from server.deps import Deps
 from server.explaining import explained
@@ -49,9 +49,7 @@ async def complete(
     if (kind := ARGUMENTS.get((name, argument.name))) is not None:
         others = (params.context and params.context.arguments) or {}
         try:
-            async with one_call(
-                ctx.lifespan_context, "completion/complete", argument.value
-            ) as call:
+            async with one_call(ctx.lifespan_context, SUGGEST, argument.value) as call:
                 values = await _suggested(ctx.lifespan_context, call, kind, argument.value, others)
         except Exception as error:
             # Nobody is helped by an error in a list of suggestions.

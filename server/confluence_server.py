@@ -7,26 +7,35 @@ from mcp.server import MCPServer
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
+    DiscoverResult,
     GetPromptResult,
     InputRequiredResult,
     ListResourcesResult,
+    LoggingCapability,
     PaginatedRequestParams,
+    RequestParams,
+    SetLevelRequestParams,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
     Tool,
     UnsubscribeRequestParams,
 )
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import AnyUrl
+from starlette.applications import Starlette
 
+from server.client_log import set_level
 from server.completions import complete
 from server.deps import Deps
+from server.http_sessions import HttpSessions, SessionBounds, app_of
 from server.resource_list import ResourceList
 from server.schemas import concise, with_short_nulls, without_nulls
 from server.steady import cancelled_once
@@ -51,6 +60,32 @@ class ConfluenceServer(MCPServer[Deps]):
         """Says so to clients that want to know of changes, where none are heard of."""
         add = self._lowlevel_server.add_request_handler
         add("subscriptions/listen", SubscriptionsListenRequestParams, _refuse_to_listen)
+
+    def serve_log(self, *, has_connections: bool) -> None:
+        """Tells clients how their calls go; those of the older protocol ask for it once."""
+        server = self._lowlevel_server
+
+        async def discover(ctx: ServerRequestContext[Deps], _: RequestParams) -> DiscoverResult:
+            able = server.get_capabilities(protocol_version=ctx.protocol_version)
+            return DiscoverResult(
+                supported_versions=list(MODERN_PROTOCOL_VERSIONS),
+                capabilities=able.model_copy(update={"logging": LoggingCapability()}),
+                instructions=server.instructions,
+            )
+
+        if has_connections:
+            server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
+        else:  # there is nowhere to keep a level, but calls of the newer protocol bring their own
+            server.add_request_handler("server/discover", RequestParams, discover)
+
+    def http_app(
+        self, security: TransportSecuritySettings, sessions: SessionBounds | None
+    ) -> Starlette:
+        """What answers over HTTP; with bounds, clients of the older protocol have sessions."""
+        if sessions is None:
+            return self.streamable_http_app(stateless_http=True, transport_security=security)
+        manager = HttpSessions(self._lowlevel_server, security, sessions)
+        return app_of(manager, self._custom_starlette_routes)
 
     def serve_catalogue(self) -> None:
         """Lists what a person may attach, and completes what they type."""

@@ -9,6 +9,8 @@ from index.errors import BadRequest
 
 MINUTE = 60.0
 MOST = 10_000  # askers of which a server keeps count
+# A client asks for suggestions at each letter that is typed: so many of them are one call.
+SUGGESTIONS = 10
 
 
 class TooManyCalls(BadRequest):
@@ -70,6 +72,12 @@ class Limits:
         self._per_minute = calls, answers
         self._calls = Bucket(calls, clock=clock, most=most) if calls else None
         self._answers = Bucket(answers, clock=clock, most=most) if answers else None
+        self._suggestions = Bucket(SUGGESTIONS * calls, clock=clock, most=most) if calls else None
+
+    def take_suggestion(self, name: str) -> None:
+        """Counts suggestions, apart from calls; raises TooManyCalls."""
+        if self._suggestions is not None and (wait := self._suggestions.take(name)):
+            raise TooManyCalls(f"Too many suggestions. {_until(wait)}.")
 
     def take(self, name: str, *, is_answer: bool = False) -> None:
         """Counts a call, of answer_question or another one; raises TooManyCalls."""

@@ -1,5 +1,6 @@
 """The page that a caller names, and a person's word where several have that name."""
 
+import asyncio
 from collections.abc import Sequence
 
 from mcp import MCPError
@@ -23,6 +24,7 @@ from server.texts import one_line
 
 # From here on a call ends with the question and is made again with the answer.
 ASKS_BY_RESULT = "2026-07-28"
+PATIENCE = 120  # seconds that a person has to choose, while the call waits
 QUESTION = "page"
 CHOICE = "page_id"
 
@@ -75,8 +77,9 @@ async def chosen(ctx: Context[Deps], several: SeveralPages) -> str | InputRequir
         params = ElicitRequestFormParams(message=message, requested_schema=schema)
         return InputRequiredResult(input_requests={QUESTION: ElicitRequest(params=params)})
     try:
-        return _choice(await ctx.session.elicit_form(message, schema, ctx.request_id))
-    except MCPError:  # over HTTP without sessions nobody can be asked
+        async with asyncio.timeout(PATIENCE):
+            return _choice(await ctx.session.elicit_form(message, schema, ctx.request_id))
+    except (MCPError, TimeoutError):  # over HTTP without sessions nobody can be asked
         return None
 
 

@@ -6,14 +6,13 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-import anyio
 import psycopg
 from mcp import MCPError
+from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
-from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.types import (
     INTERNAL_ERROR,
@@ -27,6 +26,7 @@ from mcp.types import (
 
 from index.background import beside
 from server.calls import one_call
+from server.connections import connection_of
 from server.deps import Deps
 from server.explaining import explained
 from server.page_feed import Connect, PageFeed
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 URI = "confluence://page/"
 _PAGE = re.compile(r"confluence://page/([0-9]{1,19})")
-MOST, MOST_PAGES = 1_024, 1_000  # streams at once, and pages of one of them
+MOST, MOST_PAGES = 1_024, 1_000  # streams at once, and pages of one client
+TOO_MANY_PAGES = f"Subscribe to {MOST_PAGES:,} pages at most."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,36 @@ class _Subscriber:
         return await asyncio.create_task(_may_see(self.deps, page_id), context=self.context)
 
 
+class _Older:
+    """A client of the older protocol: what it subscribed to, and what it is still to be told.
+
+    It is told in its own time: one that reads slowly keeps nobody else waiting.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.subscribers: dict[str, _Subscriber] = {}
+        self._connection = connection
+        self._untold: dict[str, None] = {}
+        self._telling: asyncio.Task[None] | None = None
+
+    async def tell(self, uri: str) -> None:
+        """Says soon that a page changed; once, however often it does until then."""
+        self._untold[uri] = None
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        while self._untold:
+            uri = next(iter(self._untold))
+            del self._untold[uri]
+            await self._connection.send_resource_updated(uri)
+
+    def end(self) -> None:
+        """Says no more."""
+        if self._telling is not None:
+            self._telling.cancel()
+
+
 class Subscriptions:
     """Who is told of which pages.
 
@@ -62,7 +93,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._subscribers: defaultdict[str, list[_Subscriber]] = defaultdict(list)
         self._streams = 0
-        self._older: dict[str, _Subscriber] = {}
+        self._older: dict[Connection, _Older] = {}
         self._feed = PageFeed(self._tell)
 
     @asynccontextmanager
@@ -90,27 +121,43 @@ class Subscriptions:
     async def subscribe(
         self, ctx: ServerRequestContext[Deps], params: SubscribeRequestParams
     ) -> EmptyResult:
-        """Adds a page for the client of the older protocol, the only one of its server."""
+        """Adds a page for a client of the older protocol, while its connection lasts."""
         page_ids = _page_ids([params.uri])
         deps = ctx.lifespan_context
         await _count(deps, "resources/subscribe", page_ids)
-        tell = _telling(ctx.session)
-        self._leave(params.uri)
-        subscriber = _Subscriber(page_ids, deps, contextvars.copy_context(), tell)
-        self._older[params.uri] = subscriber
-        self._add(subscriber)
-        await self._feed.ready()
+        older = self._older_at(connection_of(ctx.session))
+        self._leave(older, params.uri)
+        if len(older.subscribers) >= MOST_PAGES:
+            raise MCPError(INVALID_PARAMS, TOO_MANY_PAGES)
+        if page_ids:
+            subscriber = _Subscriber(page_ids, deps, contextvars.copy_context(), older.tell)
+            older.subscribers[params.uri] = subscriber
+            self._add(subscriber)
+            await self._feed.ready()
         return EmptyResult()
 
     async def unsubscribe(
-        self, _: ServerRequestContext[Deps], params: UnsubscribeRequestParams
+        self, ctx: ServerRequestContext[Deps], params: UnsubscribeRequestParams
     ) -> EmptyResult:
         """Takes a page away from that client."""
-        self._leave(params.uri)
+        if (older := self._older.get(connection_of(ctx.session))) is not None:
+            self._leave(older, params.uri)
         return EmptyResult()
 
-    def _leave(self, uri: str) -> None:
-        if (subscriber := self._older.pop(uri, None)) is not None:
+    def _older_at(self, connection: Connection) -> _Older:
+        if (older := self._older.get(connection)) is None:
+            older = self._older[connection] = _Older(connection)
+            connection.exit_stack.callback(self._end, connection)
+        return older
+
+    def _end(self, connection: Connection) -> None:
+        older = self._older.pop(connection)
+        older.end()
+        for subscriber in older.subscribers.values():
+            self._remove(subscriber)
+
+    def _leave(self, older: _Older, uri: str) -> None:
+        if (subscriber := older.subscribers.pop(uri, None)) is not None:
             self._remove(subscriber)
 
     @contextmanager
@@ -154,18 +201,10 @@ async def _may_see(deps: Deps, page_id: str) -> bool:
         return False
 
 
-def _telling(session: ServerSession) -> Callable[[str], Awaitable[None]]:
-    async def tell(uri: str) -> None:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            await session.send_resource_updated(uri)
-
-    return tell
-
-
 async def _count(deps: Deps, kind: str, page_ids: frozenset[str]) -> None:
     """Counts a subscription as a call; raises MCPError."""
     if len(page_ids) > MOST_PAGES:
-        raise MCPError(INVALID_PARAMS, f"Subscribe to {MOST_PAGES:,} pages at most.")
+        raise MCPError(INVALID_PARAMS, TOO_MANY_PAGES)
     try:
         async with one_call(deps, kind, " ".join(sorted(page_ids))) as call:
             call.gives(sorted(page_ids))

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from inspect import signature
+from time import monotonic
 from typing import Annotated, Literal
 
 from mcp.server import MCPServer
@@ -14,18 +15,20 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import BaseModel, Field
 
 from index.access import Asker
-from index.errors import BadRequest
+from index.errors import BadRequest, NotFound
 from index.language import clean
 from index.pages import Pages
 from index.records import Attachment, ContentType
 from index.results import Filters, StoredPage
 from server.calls import ANSWER, Call, one_call
+from server.client_log import ClientLog
 from server.deps import Deps
 from server.explaining import explained
 from server.llm import Message
 from server.named_pages import SeveralPages, chosen, chosen_before, named_page
 from server.paging import cursor_at, fingerprint, offset_of
 from server.progress import STEPS
+from server.proving import Answer
 from server.references import page_reference
 from server.rendering import answer_text, page_text, search_text
 from server.resource_links import page_links
@@ -101,7 +104,8 @@ async def search_confluence(
     more with get_page. For a question that wants one answer, answer_question may be quicker.
     """
     deps = ctx.request_context.lifespan_context
-    async with _tool_call(deps, SEARCH, query) as call:
+    log = ClientLog(ctx.request_context)
+    async with _tool_call(deps, log, SEARCH, query) as call:
         above = await _above(deps.pages, call, ancestor)
         filters = _filters(spaces, labels, content_types, author, above, updated_after)
         search = fingerprint(call.asker, query, filters)
@@ -118,6 +122,8 @@ async def search_confluence(
                 *call.notes,
             ],
         )
+    await log.tell("info", f"gave {len(found.hits)} of {found.total} pages that may fit")
+    await log.notes(results.notes)
     found_pages = [(hit.page_id, hit.title) for hit in results.results]
     return _result(search_text(results), results, found_pages)
 
@@ -168,7 +174,8 @@ class _Part:
 
 async def _read(ctx: Context[Deps], page: str, part: _Part) -> CallToolResult:
     deps = ctx.request_context.lifespan_context
-    async with _tool_call(deps, READ, page) as call:
+    log = ClientLog(ctx.request_context)
+    async with _tool_call(deps, log, READ, page) as call:
         reference = page_reference(page)
         stored = await named_page(deps.pages, call, reference)
         call.gives([stored.info.page_id])
@@ -188,6 +195,8 @@ async def _read(ctx: Context[Deps], page: str, part: _Part) -> CallToolResult:
         else:
             content = attachment_content(stored, file, part.offset, part.max_tokens)
         content.notes.extend((*notes, *call.notes))
+    await log.tell("info", f"gave page_id {content.page_id}, version {stored.info.version}")
+    await log.notes(content.notes)
     return _result(page_text(content), content, [(content.page_id, content.title)])
 
 
@@ -214,11 +223,13 @@ async def answer_question(
     or `passages_only` (no chat model is configured: read the quotes and answer yourself).
     """
     deps = ctx.request_context.lifespan_context
+    log = ClientLog(ctx.request_context)
 
     async def progress(step: float, message: str) -> None:
         await ctx.report_progress(step, STEPS, message)
+        await log.tell("debug", message)
 
-    async with _tool_call(deps, ANSWER, question) as call:
+    async with _tool_call(deps, log, ANSWER, question) as call:
         above = await _above(deps.pages, call, ancestor)
         filters = _filters(spaces, labels, content_types, author, above, updated_after)
         turns = [Message(turn.role, clean(turn.content)) for turn in history or []]
@@ -229,19 +240,35 @@ async def answer_question(
         call.gives(hit.page.page_id for hit in answer.nearest)
         result = answer_result(answer)
         result.notes.extend((*_ignored(ctx, answer_question), *call.notes))
+    await log.tell("info", _cost(answer))
+    await log.notes(result.notes)
     cited = [(one.page_id, one.title) for one in (*result.citations, *result.nearest)]
     return _result(answer_text(result), result, cited)
 
 
 @asynccontextmanager
-async def _tool_call(deps: Deps, tool: str, question: str) -> AsyncGenerator[Call]:
+async def _tool_call(deps: Deps, log: ClientLog, tool: str, question: str) -> AsyncGenerator[Call]:
     """A call whose failure becomes a text that helps a model, or its person, to go on."""
+    began = monotonic()
     try:
         async with one_call(deps, tool, question) as call:
             yield call
+        await log.tell("info", f"{tool} took {monotonic() - began:.2f} s")
     except Exception as error:
         # It may name titles, headings and files, in which anything can be written.
-        raise ToolError(one_line(explained(error))) from error
+        text = one_line(explained(error))
+        is_theirs = isinstance(error, BadRequest | NotFound)
+        await log.tell("warning" if is_theirs else "error", f"{tool} failed: {text}")
+        raise ToolError(text) from error
+
+
+def _cost(answer: Answer) -> str:
+    """What became of a question, and what it cost."""
+    return (
+        f"{answer.status}, {len(answer.citations)} citations, {answer.tokens_in} tokens read and "
+        f"{answer.tokens_out} written, {answer.seconds_searching:.2f} s searching, "
+        f"{answer.seconds_answering:.2f} s answering"
+    )
 
 
 def _ignored(ctx: Context[Deps], tool: Callable[..., object]) -> list[str]:

@@ -15,6 +15,7 @@ from mcp.types import (
     TextResourceContents,
 )
 
+from server.client_log import ClientLog
 from server.deps import Deps
 
 # One pixel, and no sound.
@@ -35,6 +36,7 @@ def register_contents(mcp: MCPServer[Deps]) -> None:
     for tool in (
         test_simple_text, test_image_content, test_audio_content, test_embedded_resource,
         test_multiple_content_types, test_error_handling, test_tool_with_progress,
+        test_tool_with_logging, test_logging_tool,
     ):  # fmt: skip
         mcp.tool()(tool)
     for prompt in (
@@ -82,6 +84,20 @@ async def test_tool_with_progress(ctx: Context[Deps]) -> str:
     """Tells how far it is."""
     for done in (0, 50, 100):
         await ctx.report_progress(done, 100, f"{done} %")
+    return "done"
+
+
+async def test_tool_with_logging(ctx: Context[Deps]) -> str:
+    """Tells what it does, as calls of the server's own tools do."""
+    log = ClientLog(ctx.request_context)
+    for step in ("Tool execution started", "Tool processing data", "Tool execution completed"):
+        await log.tell("info", step)
+    return "done"
+
+
+async def test_logging_tool(ctx: Context[Deps]) -> str:
+    """Tells what it does to whoever asked for that."""
+    await ClientLog(ctx.request_context).tell("info", "called")
     return "done"
 
 

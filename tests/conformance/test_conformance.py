@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from index.settings import IndexSettings
-from tests.conformance.suite import Missing, Suite
+from tests.conformance.suite import Missing, Outcome, Suite
 from tests.conftest import Postgres
 from tests.openai_endpoint import openai_endpoint
 from tests.server.asking import PROJECT, Variables, variables_for
@@ -29,17 +30,21 @@ class Run:
     """A run of the suite; `passed` checks are the least, for a suite that looks at less is none."""
 
     revision: str
-    connections: bool
     passed: int
+    has_sessions: bool = False
 
     @property
-    def expected(self) -> Path:
-        """What may fail."""
-        kind = "-connections" if self.connections else ""
-        return HERE / f"expected-{self.revision}{kind}.yml"
+    def name(self) -> str:
+        """What is run, in short."""
+        return f"{self.revision}{'-sessions' if self.has_sessions else ''}"
+
+    @property
+    def expected(self) -> Path | None:
+        """What may fail; with sessions nothing may."""
+        return None if self.has_sessions else HERE / f"expected-{self.revision}.yml"
 
 
-RUNS = [Run("2026-07-28", False, 130), Run("2025-11-25", False, 50), Run("2025-11-25", True, 60)]
+RUNS = [Run("2026-07-28", 150), Run("2025-11-25", 50), Run("2025-11-25", 70, has_sessions=True)]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +59,10 @@ def variables(postgres: Postgres, migrated_template: str) -> Generator[Variables
 
 
 @contextmanager
-def serving(variables: Variables, folder: Path, *options: str) -> Generator[str]:
+def serving(variables: Variables, log: Path, *options: str) -> Generator[str]:
     """The address of a server that has what the suite calls, too."""
     with (
-        (folder / "stderr.log").open("w") as errors,
+        log.open("w") as errors,
         subprocess.Popen(
             [sys.executable, "-m", "tests.conformance.serve", *options],
             cwd=PROJECT,
@@ -87,23 +92,42 @@ def suite() -> Suite:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("one", RUNS, ids=lambda one: one.expected.stem)
-def test_the_server_passes_the_official_suite(
-    suite: Suite, variables: Variables, tmp_path: Path, one: Run
-) -> None:
-    options = ["connections"] if one.connections else []
+@pytest.fixture(scope="module")
+def outcomes(
+    suite: Suite, variables: Variables, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Run, Outcome]:
+    """How all runs end, which for the most part wait: side by side they take as long as one."""
+    folder = tmp_path_factory.mktemp("conformance")
+    with (
+        serving(variables, folder / "alone.log") as alone,
+        serving(variables, folder / "sessions.log", "sessions") as with_sessions,
+        ThreadPoolExecutor() as threads,
+    ):
+        running = {
+            one: threads.submit(
+                suite.run,
+                with_sessions if one.has_sessions else alone,
+                one.revision,
+                one.expected,
+                folder / one.name,
+            )
+            for one in RUNS
+        }
+        return {one: future.result() for one, future in running.items()}
 
-    with serving(variables, tmp_path, *options) as url:
-        outcome = suite.run(url, one.revision, one.expected, tmp_path / "out")
 
-    print(f"\n{one.expected.stem}: {dict(outcome.checks)}")
+@pytest.mark.parametrize("one", RUNS, ids=lambda one: one.name)
+def test_the_server_passes_the_official_suite(outcomes: Mapping[Run, Outcome], one: Run) -> None:
+    outcome = outcomes[one]
+
+    print(f"\n{one.name}: {dict(outcome.checks)}")
     assert outcome.is_as_expected, outcome.log[-8_000:]
     assert outcome.checks["SUCCESS"] >= one.passed
 
 
-@pytest.mark.parametrize("one", RUNS, ids=lambda one: one.expected.stem)
-def test_every_expected_failure_has_a_reason(one: Run) -> None:
-    lines = one.expected.read_text().splitlines()
+@pytest.mark.parametrize("expected", sorted(HERE.glob("expected-*.yml")), ids=lambda one: one.stem)
+def test_every_expected_failure_has_a_reason(expected: Path) -> None:
+    lines = expected.read_text().splitlines()
 
     entries = [line for line in lines if line.startswith("  - ")]
 

@@ -165,10 +165,18 @@ async def test_beyond_the_limit_there_are_no_suggestions_but_no_error(
     variables: Variables, tmp_path: Path
 ) -> None:
     async with called(variables, tmp_path, rate_limit=1) as (client, _):
-        first = await suggested(client, "brief_me", "topic", "vpn")
-        second = await suggested(client, "brief_me", "topic", "vpn")
+        given = [await suggested(client, "brief_me", "topic", "vpn") for _ in range(11)]
 
-    assert (first, second) == (["VPN"], [])
+    assert given == [["VPN"]] * 10 + [[]]
+
+
+async def test_suggestions_take_nothing_from_calls(variables: Variables, tmp_path: Path) -> None:
+    async with called(variables, tmp_path, rate_limit=1) as (client, _):
+        await suggested(client, "brief_me", "topic", "vpn")
+        first = await client.call_tool("get_page", {"page": "100"})
+        second = await client.call_tool("get_page", {"page": "100"})
+
+    assert (first.is_error, second.is_error) == (False, True)
 
 
 async def test_without_the_index_there_are_no_suggestions_but_no_error(

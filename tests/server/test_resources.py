@@ -12,6 +12,9 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.subscriptions import Subscription
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
+from mcp.server.session import ServerSession
 from mcp.server.subscriptions import ResourceUpdated
 from mcp.types import (
     INVALID_PARAMS,
@@ -29,6 +32,7 @@ from mcp.types import (
 from index.settings import IndexSettings
 from server.app import create_server, open_deps
 from server.settings import ServerSettings
+from server.subscriptions import Subscriptions
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint
 from tests.server.askers import BOB, GUS, called, served
@@ -358,6 +362,43 @@ async def test_a_client_that_unsubscribed_is_told_no_more(own: Variables, edit: 
     told.close()
 
     assert first == "confluence://page/200"
+
+
+class Wire:
+    """Where notices for a client of the older protocol go; one that is stuck takes nothing."""
+
+    def __init__(self, *, is_stuck: bool = False) -> None:
+        self.told, self._is_stuck = anyio.Event(), is_stuck
+
+    async def notify(self, method: str, params: object, opts: object = None) -> None:
+        """Takes a notice."""
+        if self._is_stuck:
+            await anyio.sleep_forever()
+        self.told.set()
+
+
+async def test_a_client_that_takes_nothing_keeps_no_other_waiting(
+    own: Variables, edit: Changed
+) -> None:
+    subscriptions, stuck, other = Subscriptions(), Wire(is_stuck=True), Wire()
+    settings = ServerSettings.model_validate(own.as_fields())
+
+    async with open_deps(settings) as deps, subscriptions.open(deps.connect):
+        for wire in (stuck, other):
+            connection = Connection.for_loop(wire)  # pyright: ignore[reportArgumentType]  # only tells
+            session = ServerSession(wire, connection)  # pyright: ignore[reportArgumentType]  # as above
+            ctx = ServerRequestContext(
+                session=session,
+                lifespan_context=deps,
+                protocol_version=connection.protocol_version,
+                method="resources/subscribe",
+            )
+            await subscriptions.subscribe(ctx, SubscribeRequestParams(uri=VPN))
+        await edit("100")
+        with anyio.fail_after(60):
+            await other.told.wait()
+
+    assert not stuck.told.is_set()
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

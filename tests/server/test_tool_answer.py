@@ -11,6 +11,7 @@ import pytest
 from anyio import to_thread
 from mcp import Client
 
+from index.search import NOT_WORD_FOR_WORD
 from tests.openai_endpoint import (
     Answer,
     ChatScript,
@@ -60,6 +61,17 @@ async def test_an_answer_has_proven_quotes(any_client: Client, endpoint: OpenAIE
     assert result.nearest == []
     assert result.tokens_in > 0
     assert result.tokens_out > 0
+
+
+async def test_an_answer_says_what_its_search_says(
+    client: Client, endpoint: OpenAIEndpoint
+) -> None:
+    endpoint.reply = says("Everybody has **30 days** [1].")
+
+    result = await ask(client, 'How many "vacation days of vacation" per year?')
+
+    assert result.status == "answered"
+    assert result.notes == [NOT_WORD_FOR_WORD]
 
 
 async def test_the_text_has_the_answer_and_its_sources(
