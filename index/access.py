@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from index.connection_pool import Statement
 from index.database import Database
 from index.language import clean
+from index.traces import query_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,16 @@ GROUP BY site_id HAVING count(*) = 1
 
 @asynccontextmanager
 async def read_as(
-    database: Database, asker: Asker, *, planned_once: bool = False
+    database: Database,
+    asker: Asker,
+    *,
+    planned_once: bool = False,
+    summary: str = "SELECT shown_page",
 ) -> AsyncGenerator[AsyncConnection[TupleRow]]:
     """A transaction whose views (`shown_page`, `open_space`) show what the asker may read.
 
     Prepared statements in one that is `planned_once` keep the plan that they were first run with,
-    whatever the values: for those that are written for it.
+    whatever the values: for those that are written for it. `summary` is its name in a trace.
     """
     setting = (
         "everything" if asker.accounts is None else f"{{{','.join(map(str, asker.accounts))}}}"
@@ -73,8 +78,9 @@ async def read_as(
     first = [Statement(AS_ASKER, {"asker": setting, "planning": planning})]
     if asker.is_limited:
         first.append(Statement(WHAT_IS_OPEN))
-    async with database.pool.connection(first=first) as connection:
-        yield connection
+    with query_span(summary):
+        async with database.pool.connection(first=first) as connection:
+            yield connection
 
 
 class Askers:

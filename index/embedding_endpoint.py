@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from index.embeddings import Vector, embeddable, in_parallel, unit_vectors
+from index.endpoint_calls import model_call
 from index.endpoint_errors import EndpointErrors, RequestTooLarge
 from index.endpoint_models import known_model
 from index.errors import ModelMismatchError
 from index.token_estimate import estimated_tokens
+from index.traces import passed_on
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +60,21 @@ class _EmbeddingsJson(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     data: list[_EmbeddingJson]
+    usage: object = None
+
+    @property
+    def tokens(self) -> int:
+        """What the endpoint says it read; 0 where it does not say."""
+        match self.usage:
+            case {"prompt_tokens": int(tokens)}:
+                return tokens
+            case _:
+                return 0
 
 
 # An ingest outlasts rate limits and slow local models; a reader does not wait.
 FOR_PASSAGES = Patience(120.0, 6)
-FOR_QUERIES = Patience(15.0, 2)
+FOR_QUERIES = Patience(8.0, 1)
 
 
 class EndpointEmbedder:
@@ -159,15 +171,21 @@ class EndpointEmbedder:
         return first + await self._embedded(texts[half:], client)
 
     async def _asked(self, texts: list[str], client: openai.AsyncOpenAI) -> list[Vector]:
+        operation = "embed_question" if client is self._query_client else "embed_passages"
         try:
-            # The client would ask for base64 by itself, which not every endpoint can give, and
-            # takes ten times as long as pydantic to read an answer of numbers.
-            response = await client.embeddings.with_raw_response.create(
-                model=self._model, input=texts, encoding_format="float"
-            )
-            self._requests += 1 + response.retries_taken
-            answer = _EmbeddingsJson.model_validate_json(response.content)
-            rows = _rows(answer, len(texts))
+            with model_call(operation, self._model, str(client.base_url)) as call:
+                # The client would ask for base64 by itself, which not every endpoint can give, and
+                # takes ten times as long as pydantic to read an answer of numbers.
+                response = await client.embeddings.with_raw_response.create(
+                    model=self._model,
+                    input=texts,
+                    encoding_format="float",
+                    extra_headers=passed_on(),
+                )
+                self._requests += 1 + response.retries_taken
+                answer = _EmbeddingsJson.model_validate_json(response.content)
+                rows = _rows(answer, len(texts))
+                call.cost(answer.tokens)
         except openai.APIError as error:
             # Not `from error`: its text may repeat the key, and a traceback would show it.
             raise self._errors.explained(error) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.embeddings import Embedder, Vector
+from index.metrics import QUESTION_VECTORS
 
 MOST = 2_000  # questions; with 1,536 numbers each they take 12 MB
 
@@ -60,8 +61,11 @@ class RememberingEmbedder:
         """The vector of a question, which may be one that others have had too."""
         if (vector := self._kept.get(text)) is not None:
             self._kept.move_to_end(text)
+            QUESTION_VECTORS.labels("hit").inc()
             return vector
-        if (shared := self._under_way.get(text)) is None:
+        shared = self._under_way.get(text)
+        QUESTION_VECTORS.labels("miss" if shared is None else "shared").inc()
+        if shared is None:
             shared = _UnderWay(asyncio.create_task(self._asked(text)))
             self._under_way[text] = shared
         shared.callers += 1

@@ -17,6 +17,15 @@ SELECT (SELECT count(*) FROM procrastinate_workers
        count(*) FILTER (WHERE status = 'failed') AS failed
 FROM procrastinate_jobs WHERE queue_name = 'confluence-mcp'
 """
+OLDEST = """
+SELECT coalesce(extract(epoch FROM now() - greatest(scheduled_at, (
+    SELECT min(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred')
+)), 0)::float8
+FROM procrastinate_jobs AS job
+WHERE status = 'todo' AND queue_name = 'confluence-mcp'
+  AND (scheduled_at IS NULL OR scheduled_at <= now())
+ORDER BY id LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +55,9 @@ async def read_queue(connection: AsyncConnection[TupleRow]) -> QueueStatus | Non
         return None
     async with connection.cursor(row_factory=class_row(QueueStatus)) as cursor:
         return await (await cursor.execute(READ)).fetchone()
+
+
+async def oldest_job_s(connection: AsyncConnection[TupleRow]) -> float:
+    """For how many seconds the first of the jobs that are due has waited; 0 when none is."""
+    row = await (await connection.execute(OLDEST)).fetchone()
+    return row[0] if row else 0.0

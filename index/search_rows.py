@@ -24,6 +24,7 @@ class SearchRow(PageRow):
     body: str
     score: float
     attachment: str | None
+    way: str
 
 
 def hits_by_page(rows: Iterable[SearchRow]) -> dict[int, Hit]:

@@ -295,7 +295,7 @@ SELECT shown.total, shown.page_ref, passage.page_id, passage.title, passage.url,
        passage.space_key, passage.content_type, passage.version, passage.state, passage.author,
        passage.updated_at, shown.score AS page_score, best.chunk_id, passage.kind,
        passage.heading_path, passage.anchor, passage.item_url, passage.body, best.score,
-       passage.attachment
+       passage.attachment, (SELECT way FROM route) AS way
 FROM shown JOIN best USING (page_ref)
 CROSS JOIN LATERAL (
     SELECT * FROM shown_passage

@@ -30,6 +30,7 @@ from ingest.convert_page import (
 )
 from ingest.fetch import Fetched, Fetcher
 from ingest.listing import node_of
+from ingest.metrics import CHUNKS, PAGES, batch_span
 from ingest.report import Report
 from ingest.sources.source import Source
 from ingest.stages import batches, flowing
@@ -153,14 +154,16 @@ class Pipeline:
             await self._fail(work, error)
 
     async def _convert(self, batch: Sequence[Fetched]) -> Sequence[Converted]:
-        around = await self._surroundings(batch)
         converted: list[Converted] = []
-        for fetched in batch:
-            try:
-                converted.append(await asyncio.to_thread(convert_page, fetched, around, self._cut))
-            except Exception as error:  # one poison page must not end the run
-                logger.exception("page_id=%s cannot be converted", fetched.work.page_id)
-                await self._fail(fetched.work, error)
+        with batch_span("convert", len(batch)):
+            around = await self._surroundings(batch)
+            for fetched in batch:
+                try:
+                    one = await asyncio.to_thread(convert_page, fetched, around, self._cut)
+                    converted.append(one)
+                except Exception as error:  # one poison page must not end the run
+                    logger.exception("page_id=%s cannot be converted", fetched.work.page_id)
+                    await self._fail(fetched.work, error)
         return converted
 
     async def _surroundings(self, batch: Sequence[Fetched]) -> Surroundings:
@@ -184,7 +187,8 @@ class Pipeline:
             new = _new_texts(one, stored[one.fetched.work.page_id])
             tokens[one.fetched.work.space_id] += sum(map(self._cut.count_tokens, new.values()))
             texts |= new
-        vectors = await self._embedder.embed_passages(list(texts.values()))
+        with batch_span("embed", len(pages)):
+            vectors = await self._embedder.embed_passages(list(texts.values()))
         self._report.embedded += len(texts)
         self._report.tokens += tokens.total()
         for space_id, of_space in tokens.items():
@@ -192,13 +196,14 @@ class Pipeline:
         return _Embedded(pages, dict(zip(texts, vectors, strict=True)))
 
     async def _write(self, embedded: _Embedded) -> None:
-        for one in embedded.pages:
-            work = one.fetched.work
-            try:
-                await self._write_page(one, embedded.vectors)
-            except (*UNSTORABLE, *OVERTAKEN) as error:
-                logger.exception("page_id=%s cannot be stored", work.page_id)
-                await self._fail(work, error)
+        with batch_span("write", len(embedded.pages)):
+            for one in embedded.pages:
+                work = one.fetched.work
+                try:
+                    await self._write_page(one, embedded.vectors)
+                except (*UNSTORABLE, *OVERTAKEN) as error:
+                    logger.exception("page_id=%s cannot be stored", work.page_id)
+                    await self._fail(work, error)
 
     async def _write_page(self, one: Converted, vectors: Mapping[bytes, Vector]) -> None:
         work, page = one.fetched.work, one.fetched.page
@@ -218,6 +223,8 @@ class Pipeline:
 
     def _count(self, one: Converted) -> None:
         report = self._report
+        PAGES.labels("stored").inc()
+        CHUNKS.inc(len(one.chunks))
         report.stored += 1
         report.chunks += len(one.chunks)
         report.comments += len(one.comments or ())
@@ -226,6 +233,7 @@ class Pipeline:
         report.unreadable += sum(item.unreadable is not None for item in one.attachments)
 
     async def _fail(self, work: Work, error: Exception) -> None:
+        PAGES.labels("failed").inc()
         self._report.failed += 1
         reason = clean(str(error)) or type(error).__name__
         logger.warning("page_id=%s failed: %s", work.page_id, reason)

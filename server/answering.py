@@ -11,6 +11,7 @@ from index.results import Filters, Hit
 from index.search import Searcher
 from server.llm import ChatModel, Message
 from server.llm_errors import ChatRefused, ContextOverflow, CutOff
+from server.metrics import ANSWER_SECONDS, ANSWERS
 from server.model_calls import ModelCalls
 from server.passages import Found, by_turns, within_budget
 from server.progress import Progress, Steps
@@ -35,7 +36,7 @@ NOTHING_RELEVANT = "No page that was found has to do with the question; no model
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What the searches for a question gave; `notes` are for the reader."""
+    """What the searches for a question gave; `notes` are for the reader of any answer."""
 
     queries: Sequence[str]
     rankings: Sequence[Sequence[Hit]]
@@ -90,13 +91,13 @@ class Answerer:
         answer = await self._answered(asked, evidence, calls, steps)
         answer = replace(
             answer,
+            notes=tuple(dict.fromkeys((*answer.notes, *evidence.notes))),
             tokens_in=calls.tokens_in if calls else 0,
             tokens_out=calls.tokens_out if calls else 0,
             seconds_searching=round(searched - started, 3),
             seconds_answering=round(time.monotonic() - searched, 3),
         )
-        if calls:
-            _note(answer, evidence)
+        _note(answer, evidence)
         return answer
 
     async def _search(self, asked: _Asked, calls: ModelCalls | None, steps: Steps) -> _Evidence:
@@ -112,20 +113,19 @@ class Answerer:
             for query in queries
         ]
         rankings = [result.hits for result in results]
+        notes = dict.fromkeys(note for result in results for note in result.notes)
         chunk_ids = {p.chunk_id for hits in rankings for hit in hits for p in hit.passages}
         text = "\n".join(queries)
         near, words = await self._pages.around(asked.asker, sorted(chunk_ids), text)
         found = within_budget(rankings, near, PASSAGE_BUDGET, PAGES)
-        return _Evidence(
-            queries, rankings, found, is_relevant(text, words, found), results[0].notes
-        )
+        return _Evidence(queries, rankings, found, is_relevant(text, words, found), tuple(notes))
 
     async def _answered(
         self, asked: _Asked, evidence: _Evidence, calls: ModelCalls | None, steps: Steps
     ) -> Answer:
         """What the passages answer, without what it cost."""
         if not evidence.found:
-            return Answer(Status.NOT_FOUND, "", (), notes=evidence.notes)
+            return Answer(Status.NOT_FOUND, "", ())
         if calls is None:
             return passages_only(asked.question, evidence.nearest)
         if not evidence.is_relevant:
@@ -153,7 +153,10 @@ class Answerer:
 
 
 def _note(answer: Answer, evidence: _Evidence) -> None:
-    """What an answer was made of and cost, for the log."""
+    """What an answer was made of and cost, for the metrics and the log."""
+    ANSWERS.labels(answer.status).inc()
+    ANSWER_SECONDS.labels("searching").observe(answer.seconds_searching)
+    ANSWER_SECONDS.labels("answering").observe(answer.seconds_answering)
     logger.info(
         "status=%s searches=%d passages=%d tokens_in=%d tokens_out=%d searching=%.3fs "
         "answering=%.3fs",

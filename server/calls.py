@@ -10,11 +10,13 @@ from index.access import Asker
 from index.connection_pool import NoneFree
 from index.errors import BadRequest, Busy, NotFound
 from server.audit import Entry, Outcome
+from server.auth import caller_address
 from server.deps import Deps
 from server.limits import TooManyCalls
+from server.metrics import STRANGERS, call_ended, call_under_way
 from server.room import Room
 
-ANSWER = "answer_question"
+ANSWER, SUGGEST = "answer_question", "completion/complete"
 
 
 @dataclass(slots=True)
@@ -37,9 +39,16 @@ async def one_call(deps: Deps, kind: str, question: str) -> AsyncGenerator[Call]
     call: Call | None = None
     outcome = Outcome.OK
     try:
-        with deps.room.place(is_answer=kind == ANSWER), _busy_for_none_free(deps.room):
+        with (
+            call_under_way(kind),
+            deps.room.place(is_answer=kind == ANSWER),
+            _busy_for_none_free(deps.room),
+        ):
             call = await _begun(deps)
-            deps.limits.take(call.asker.name, is_answer=kind == ANSWER)
+            if kind == SUGGEST:
+                deps.limits.take_suggestion(call.asker.name)
+            else:
+                deps.limits.take(call.asker.name, is_answer=kind == ANSWER)
             yield call
     except BaseException as error:
         outcome = _outcome(error)
@@ -47,14 +56,17 @@ async def one_call(deps: Deps, kind: str, question: str) -> AsyncGenerator[Call]
             raise NotFound(" ".join((str(error), *call.notes))) from error
         raise
     finally:
+        seconds = time.monotonic() - started
+        call_ended(kind, outcome, seconds)
         entry = Entry(
             time=began,
             asker=call and call.asker.name,
             call=kind,
             page_ids=call.page_ids if call else (),
             outcome=outcome,
-            duration_ms=round(1_000 * (time.monotonic() - started)),
+            duration_ms=round(1_000 * seconds),
             question=question,
+            address=caller_address(),
         )
         deps.audit.note(entry)
 
@@ -70,6 +82,8 @@ def _busy_for_none_free(room: Room) -> Generator[None]:
 async def _begun(deps: Deps) -> Call:
     asker = await deps.asker()
     is_stranger = asker.accounts == () and deps.stranger
+    if is_stranger:
+        STRANGERS.inc()
     return Call(asker, (deps.stranger,) if is_stranger else ())
 
 

@@ -17,8 +17,20 @@ from openai.types.chat import (
 )
 from openai.types.shared_params import ResponseFormatJSONObject
 
+from index.endpoint_calls import Kinds, model_call
 from index.errors import ChatError
-from server.llm_errors import broken_off, cut_off, explained, no_completion, refused, too_late
+from index.traces import passed_on
+from server.llm_errors import (
+    ChatRefused,
+    ContextOverflow,
+    CutOff,
+    broken_off,
+    cut_off,
+    explained,
+    no_completion,
+    refused,
+    too_late,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +39,7 @@ RETRIES = 3
 STREAMS = 2  # times that a reply is begun which breaks off
 JSON: ResponseFormatJSONObject = {"type": "json_object"}
 USAGE: ChatCompletionStreamOptionsParam = {"include_usage": True}
+KINDS: Kinds = {ChatRefused: "refused", ContextOverflow: "too_long", CutOff: "cut_off"}
 OPTIONS = frozenset({"response_format", "stream_options"})  # which some endpoints do not know
 
 Written = Callable[[int], Awaitable[None]]
@@ -100,8 +113,11 @@ class ChatModel:
         most = min(seconds or self.timeout, self.timeout)
         sent = [_param(message) for message in messages]
         try:
-            async with asyncio.timeout(most):
-                return await self._replied(sent, written)
+            with model_call("chat", self.model, str(self._client.base_url), kinds=KINDS) as call:
+                async with asyncio.timeout(most):
+                    reply = await self._replied(sent, written)
+                call.cost(reply.tokens_in, reply.tokens_out)
+                return reply
         except (TimeoutError, openai.APITimeoutError) as error:
             raise too_late(self.model, most) from error
         except openai.APIError as error:
@@ -163,6 +179,7 @@ class ChatModel:
                     response_format=JSON if "response_format" in self._can else omit,
                     stream=True,
                     stream_options=USAGE if "stream_options" in self._can else omit,
+                    extra_headers=passed_on(),
                 )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 self._do_without(error)
@@ -174,6 +191,7 @@ class ChatModel:
                     model=self.model,
                     messages=sent,
                     response_format=JSON if "response_format" in self._can else omit,
+                    extra_headers=passed_on(),
                 )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 self._do_without(error)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from index.errors import SourceUnavailable
+from ingest.metrics import PAUSE_SECONDS, PAUSES, site_request
 from ingest.sources import download
 from ingest.sources.address import followed
 from ingest.sources.outages import no_answer, overloaded, too_slow
@@ -217,7 +218,10 @@ class SiteClient:
         if not self._is_at_home(url):
             built.headers.pop("Cookie", None)
             auth = None
-        return await self._http.send(built, stream=True, auth=auth, follow_redirects=False)
+        with site_request() as asked:
+            response = await self._http.send(built, stream=True, auth=auth, follow_redirects=False)
+            asked.status = str(response.status_code)
+            return response
 
     def _is_at_home(self, url: httpx.URL) -> bool:
         return download.is_same_origin(self._home, url)
@@ -242,6 +246,8 @@ class SiteClient:
                 seconds,
                 request.name,
             )
+            PAUSES.inc()
+            PAUSE_SECONDS.inc(seconds)
             self._pace.pause(seconds)
         error = overloaded(request, response.status_code)
         return PassingFailure(error, is_paused=seconds is not None)
