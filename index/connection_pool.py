@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import LiteralString, Protocol, Self
 
@@ -79,6 +79,30 @@ class Session:
     prepares: bool = True
 
 
+class OpenPools:
+    """The pools of this process, for whoever wants to know how they are."""
+
+    def __init__(self) -> None:
+        self._pools: list[tuple[str, AsyncConnectionPool[Connection]]] = []
+
+    @contextmanager
+    def holding(self, name: str, pool: AsyncConnectionPool[Connection]) -> Generator[None]:
+        """Has one of them told of for the length of a `with`."""
+        one = (name, pool)
+        self._pools.append(one)
+        try:
+            yield
+        finally:
+            self._pools.remove(one)
+
+    def stats(self) -> list[tuple[str, dict[str, int]]]:
+        """What psycopg_pool counts, by the names of the pools, which need not differ."""
+        return [(name, pool.get_stats()) for name, pool in self._pools]
+
+
+OPEN_POOLS = OpenPools()
+
+
 class PostgresPool:
     """The connections to one server, checked as a transaction begins: a restart costs no error."""
 
@@ -101,6 +125,9 @@ class PostgresPool:
             max_size=size,
             name=name,
             configure=self._configure,
+            # The pause between two attempts doubles each time: after an outage of minutes the next
+            # one would be minutes away. Given up early, it begins anew with whoever comes.
+            reconnect_timeout=wait_s,
             open=False,
         )
 
@@ -112,7 +139,8 @@ class PostgresPool:
         """The pool for the length of a `with`; nobody waits for its first connection."""
         pool = cls(conninfo, session, name=name, size=size, wait_s=wait_s)
         async with pool._connections:
-            yield pool
+            with OPEN_POOLS.holding(name, pool._connections):
+                yield pool
 
     @property
     def is_exhausted(self) -> bool:

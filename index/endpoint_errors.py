@@ -88,12 +88,12 @@ class EndpointErrors:
             case 429:
                 return (
                     f"{self._where} still limits the rate after every retry (HTTP 429: "
-                    f"{self._said(error)}). Run the command again later."
+                    f"{self._said(error)}). Try again later."
                 )
             case status if status >= 500:
                 return (
                     f"{self._where} failed after every retry (HTTP {status}: "
-                    f"{self._said(error)}). Run the command again later."
+                    f"{self._said(error)}). Try again later."
                 )
             case status:
                 return (

@@ -1,5 +1,6 @@
 """Reading the index by meaning and by words."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,10 @@ from psycopg.rows import TupleRow, class_row
 
 from index.access import Asker, read_as
 from index.database import Database
-from index.embeddings import Embedder
-from index.errors import BadRequest
+from index.embeddings import Embedder, Vector
+from index.errors import BadRequest, EmbeddingError, ModelMismatchError
 from index.language import clean, configuration_of, likely_languages, searchable
+from index.metrics import LEG_SECONDS, RERANKINGS, ROUTES, SEARCHES, STATEMENTS, timed
 from index.models import EmbeddingModel, active_model, require_dimension, require_model
 from index.near_duplicates import PageText, collapsed, look_alikes
 from index.phrases import phrase_values
@@ -21,6 +23,9 @@ from index.reranking import Reranker, Reranking
 from index.results import Filters, Hit, SearchResult
 from index.search_rows import SearchRow, hits_by_page
 from index.search_statement import SearchStatement, search_statement
+from index.traces import span
+
+logger = logging.getLogger(__name__)
 
 MAX_QUERY = 20_000  # characters
 # Share of the vector leg in the fused score, and what is left of it when the question is in a
@@ -34,7 +39,9 @@ ACROSS_SHARE, ACROSS_FROM = 0.7, 6
 # whole blocks, so that none of them shows a page once more or leaves one out.
 BLOCK = 30
 REFRESH = 60.0  # seconds after which the model and the languages of the index are read again
+SILENCE = 15.0  # seconds for which an embedding model that failed is not asked
 
+WORDS_ALONE = "The embedding model cannot be asked right now: this was found by words alone."
 NOT_WORD_FOR_WORD = "Nothing has the quoted phrase word for word: these fit best without that."
 WITHOUT_PHRASES: dict[str, object] = {"phrases": None, "phrase_words": None}
 EMPTY_INDEX = "The index is empty: run `confluence-mcp ingest` to fill it."
@@ -74,6 +81,7 @@ class _Found:
     hits: Mapping[int, Hit]
     texts: Mapping[int, PageText]
     total: int
+    notes: tuple[str, ...] = ()
 
 
 class Searcher:
@@ -81,7 +89,8 @@ class Searcher:
 
     `choose` gives the embedder for the model that filled the index; it is asked at the first
     search, so that a server can start before the first ingest. A `reranker` orders the first hits
-    anew; whoever opened it closes it.
+    anew; whoever opened it closes it. With `words_alone` a model that fails is no error: for a
+    while one search after the other tries it, and all else is found by words, with a note.
     """
 
     def __init__(
@@ -89,11 +98,15 @@ class Searcher:
         database: Database,
         choose: Callable[[str], Awaitable[Embedder]],
         reranker: Reranker | None = None,
+        *,
+        words_alone: bool = False,
     ) -> None:
         self._database = database
         self._choose = choose
         self._reranking = Reranking(reranker) if reranker else None
         self._ready: _Ready | None = None
+        self._words_alone = words_alone
+        self._silent_until = 0.0
 
     async def search(
         self,
@@ -125,6 +138,7 @@ class Searcher:
         filters = filters or Filters()
         values = _values(text, filters) | {"passages": passages, "dense_share": dense_share}
         result = await self._result(asker, text, values, offset, limit)
+        SEARCHES.labels("some" if result and result.total else "none").inc()
         if result is None:
             return SearchResult((), 0, (_nothing(asker),))
         if not result.total and values["phrases"]:
@@ -132,7 +146,8 @@ class Searcher:
             if plain and plain.total:
                 return replace(plain, notes=(NOT_WORD_FOR_WORD, *plain.notes))
         if not result.total:
-            return SearchResult((), 0, await self._notes(asker, filters))
+            notes = await self._notes(asker, filters)
+            return SearchResult((), 0, (*result.notes, *notes))
         return result
 
     async def _result(
@@ -154,14 +169,16 @@ class Searcher:
         """The hits from an offset on: the blocks from the one of the offset on are there."""
         begin = offset - offset % BLOCK
         placed: dict[int, Hit] = {}
-        notes: tuple[str, ...] = ()
+        notes = found.notes
         page_refs = list(found.hits)
         for start in range(0, len(page_refs), BLOCK):
             of_block = {ref: found.hits[ref] for ref in page_refs[start : start + BLOCK]}
             hits: Sequence[Hit] = collapsed(of_block, found.texts, text)
             if self._reranking and begin + start == 0:
-                reordered = await self._reranking.reordered(text, hits)
-                hits, notes = reordered.hits, reordered.notes
+                with timed(LEG_SECONDS, "reranking"), span("rerank"):
+                    reordered = await self._reranking.reordered(text, hits)
+                RERANKINGS.labels("skipped" if reordered.notes else "done").inc()
+                hits, notes = reordered.hits, (*notes, *reordered.notes)
             placed.update(enumerate(hits, begin + start))
         places = [place for place in placed if place >= offset]
         end = begin + len(page_refs)
@@ -179,6 +196,8 @@ class Searcher:
         except UndefinedTable:  # the index was filled anew by another model
             self._ready = None
             found = await self._asked(asker, text, values)
+        if found and found.notes:
+            found = _of_words(found, begin)
         if found and begin and not found.total:  # beyond the end no row tells how many there are
             first = await self._found(asker, text, values, 0, 1)
             return first and _Found({}, {}, first.total)
@@ -188,18 +207,47 @@ class Searcher:
         ready = await self._prepared()
         if ready is None:
             return None
-        vector = await ready.embedder.embed_query(text)
-        require_dimension(ready.model, ready.embedder, vector)
-        values = values | {"vector": HalfVector(vector)}
+        vector = await self._vector(text, ready)
+        if vector is None:
+            axis = [1.0] + [0.0] * (ready.model.dimension - 1)  # any, for nothing depends on it
+            values = values | {"vector": HalfVector(axis), "dense_share": 0.0}
+        else:
+            values = values | {"vector": HalfVector(vector)}
         if values["dense_share"] is None:
             values["dense_share"] = _dense_share(text, ready)
-        async with read_as(self._database, asker, planned_once=True) as connection:
-            cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
-            await ready.statement.run(cursor, values)
-            rows = await cursor.fetchall()
-            hits = hits_by_page(rows)
-            texts = await _page_texts(connection, look_alikes(hits))
-        return _Found(hits, texts, rows[0].total if rows else 0)
+        with timed(LEG_SECONDS, "statement"):
+            async with read_as(
+                self._database, asker, planned_once=True, summary="SELECT search"
+            ) as connection:
+                cursor = AsyncRawCursor(connection, row_factory=class_row(SearchRow))
+                await ready.statement.run(cursor, values)
+                rows = await cursor.fetchall()
+                hits = hits_by_page(rows)
+                texts = await _page_texts(connection, look_alikes(hits))
+        route = ROUTES[rows[0].way] if rows else "none"
+        STATEMENTS.labels("words" if vector is None else route).inc()
+        notes = (WORDS_ALONE,) if vector is None else ()
+        return _Found(hits, texts, rows[0].total if rows else 0, notes)
+
+    async def _vector(self, text: str, ready: _Ready) -> Vector | None:
+        """The vector of a question; None where words have to do."""
+        now = time.monotonic()
+        if now < self._silent_until:
+            return None
+        if self._silent_until:  # it failed before: the others do not wait for this try
+            self._silent_until = now + SILENCE
+        try:
+            with timed(LEG_SECONDS, "embedding"), span("embed question"):
+                vector = await ready.embedder.embed_query(text)
+        except EmbeddingError as error:
+            if not self._words_alone or isinstance(error, ModelMismatchError):
+                raise
+            logger.warning("searched by words alone for %.0f s: %s", SILENCE, error)
+            self._silent_until = time.monotonic() + SILENCE
+            return None
+        self._silent_until = 0.0
+        require_dimension(ready.model, ready.embedder, vector)
+        return vector
 
     async def _prepared(self) -> _Ready | None:
         known = self._ready
@@ -228,6 +276,13 @@ class Searcher:
         if missing:
             return (f"No space {', '.join(missing)} here. Spaces: {', '.join(known)}.",)
         return ("Nothing matches these filters: leave some out.",)
+
+
+def _of_words(found: _Found, begin: int) -> _Found:
+    """Without the pages behind those that have the words, which are near to no question."""
+    hits = {ref: hit for ref, hit in found.hits.items() if hit.score > 0}
+    total = found.total if len(hits) == len(found.hits) else begin + len(hits)
+    return replace(found, hits=hits, total=total)
 
 
 async def _page_texts(

@@ -171,9 +171,12 @@ of_guards AS MATERIALIZED (
     SELECT guards, intern_audience(guards) AS audience_id
     FROM (SELECT DISTINCT guards FROM place WHERE guards <> '{}') AS found
 ),
-placed AS (
+placed AS (  -- what was hidden comes back with the text that it has now
     UPDATE page SET ancestors = place.ancestors, position = node.position, url = node.url,
-        state = node.state, hidden_at = NULL, labels = coalesce(node.labels, page.labels),
+        state = CASE WHEN page.hidden_at IS NOT NULL AND page.version <> node.version
+                     THEN page.state ELSE node.state END,
+        hidden_at = CASE WHEN page.version <> node.version THEN page.hidden_at END,
+        labels = coalesce(node.labels, page.labels),
         space_id = node.space_id, audience_id = of_guards.audience_id,
         recipe = CASE WHEN page.space_id = node.space_id THEN page.recipe ELSE 0 END
     FROM place JOIN node ON node.site_id = %(site_id)s AND node.node_id = place.node_id
@@ -182,8 +185,10 @@ placed AS (
       AND (page.ancestors, page.url, page.state, page.labels, page.position, page.space_id,
            page.audience_id)
           IS DISTINCT FROM
-          (place.ancestors, node.url, node.state, coalesce(node.labels, page.labels),
-           node.position, node.space_id, of_guards.audience_id)
+          (place.ancestors, node.url,
+           CASE WHEN page.hidden_at IS NOT NULL AND page.version <> node.version
+                THEN page.state ELSE node.state END,
+           coalesce(node.labels, page.labels), node.position, node.space_id, of_guards.audience_id)
     RETURNING page.page_id
 )
 SELECT count(*), count(pg_notify('confluence_mcp_page', page_id)) FROM placed

@@ -15,8 +15,10 @@ from mcp.server.auth.provider import AccessToken
 from index.access import Asker, Askers
 from index.api_keys import PREFIX, ApiKey, ApiKeys
 from index.database import Database
+from index.database_connection import first_line
 from index.errors import ConfluenceMcpError
 from server.auth_settings import HttpAuth
+from server.explaining import UNREACHABLE
 from server.jwks import IssuerUnavailable, SigningKeys
 from server.settings import ServerSettings
 from server.tokens import LEEWAY, AccessTokens, Claimed, TokenRefused
@@ -43,6 +45,7 @@ class CallerToken(AccessToken):
     """What the MCP library keeps of a caller: never the token or the key itself."""
 
     caller: Caller
+    address: str | None = None
 
 
 class Callers:
@@ -94,8 +97,8 @@ class Callers:
         try:
             key = await keys.find(token)
         except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
-            logger.exception("a key could not be looked up")
-            raise CannotTell("The index cannot be reached right now.") from error
+            logger.error("a key could not be looked up: %s", first_line(error))
+            raise CannotTell(UNREACHABLE) from error
         if key is None:
             raise TokenRefused("unknown, expired or revoked key")
         return Caller(f"key:{key.name}", key)
@@ -143,7 +146,13 @@ class Callers:
         return await self._askers.named(now.account, name)
 
 
-def token_of(caller: Caller) -> CallerToken:
+def caller_address() -> str | None:
+    """From where the call comes that is being served, as far as proxies can be believed."""
+    token = get_access_token()
+    return token.address if isinstance(token, CallerToken) else None
+
+
+def token_of(caller: Caller, address: str | None = None) -> CallerToken:
     """The form in which the MCP library carries a caller to the tools."""
     match caller.by:
         case Claimed() as claimed:
@@ -154,6 +163,9 @@ def token_of(caller: Caller) -> CallerToken:
                 expires_at=claimed.expires_at,
                 subject=claimed.subject,
                 caller=caller,
+                address=address,
             )
         case ApiKey():
-            return CallerToken(token="", client_id=caller.name, scopes=[], caller=caller)
+            return CallerToken(
+                token="", client_id=caller.name, scopes=[], caller=caller, address=address
+            )

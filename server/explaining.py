@@ -6,9 +6,15 @@ import traceback
 import psycopg
 import psycopg_pool
 
+from index.database_connection import first_line
 from index.errors import ConfluenceMcpError
 
 logger = logging.getLogger(__name__)
+
+UNREACHABLE = (
+    "The index cannot be reached right now: try again in a moment; if it lasts, ask the person who "
+    "runs the server to look at its log."
+)
 
 
 def explained(error: Exception) -> str:
@@ -26,11 +32,8 @@ def explained(error: Exception) -> str:
                 "fewer words or with filters such as spaces, or try again later."
             )
         case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
-            logger.error("the index cannot be reached", exc_info=error)
-            return (
-                "The index cannot be reached right now: try again in a moment; if it lasts, ask "
-                "the person who runs the server to look at its log."
-            )
+            logger.error("the index cannot be reached: %s", first_line(error))
+            return UNREACHABLE
         case _:
             logger.error("a call failed\n%s", _way_to(error))
             return (

@@ -301,7 +301,7 @@ async def test_an_endpoint_that_finds_everything_too_long_is_told_so(
         (Fault(403, "not your project"), "HTTP 403: Error code: 403 - not your project"),
         (Fault(404, "model not found"), "run `ollama pull text-embedding-3-small` first"),
         (rate_limited(code="insufficient_quota"), "has no quota left"),
-        (rate_limited(), "Run the command again later."),
+        (rate_limited(), "Try again later."),
         (server_error(500), "failed after every retry (HTTP 500"),
         (Fault(400, "no such\n  parameter"), "no such parameter). Check EMBEDDING_MODEL."),
         (malformed(), "check that EMBEDDING_MODEL is an embedding model"),

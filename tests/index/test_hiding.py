@@ -1,5 +1,6 @@
 """Pages that are gone: hidden, back again, deleted in the end; and pages that failed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from psycopg import AsyncConnection, sql
 
 from index.database import Database
 from index.records import State
+from tests.index.guarded_wiki import ADA, RUN, GuardedWiki, node_of
 from tests.index.small_wiki import SmallWiki, attachment, comment, page, update
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +62,27 @@ async def test_a_page_is_hidden_since_the_first_time(wiki: SmallWiki) -> None:
     (first, second) = await wiki.rows(HIDDEN_AT)
     assert first == ("1", LONG_AGO)
     assert second[1] > LONG_AGO
+
+
+async def test_a_hidden_page_that_comes_back_changed_is_shown_with_its_new_text_only(
+    database: Database,
+) -> None:
+    wiki = await GuardedWiki.open(database)
+    ada = await wiki.person("ada")
+    space_id = await wiki.open_space("ENG", ADA)
+    for page_id in ("1", "2"):
+        await wiki.wiki.put(page(page_id, version=1), "alpha")
+    await wiki.wiki.store.tombstone(["1", "2"])
+
+    changed = replace(node_of("2", None), version=2)
+    await wiki.nodes.saw(RUN, space_id, [node_of("1", None), changed])
+    await wiki.guards.record_restrictions(RUN, {"1": frozenset(), "2": frozenset()})
+    await wiki.work_list.place()
+    placed = await wiki.readable(ada, "1", "2")
+    await wiki.wiki.put(page("2", version=2), "alpha")
+
+    assert placed == ["1"]
+    assert await wiki.readable(ada, "1", "2") == ["1", "2"]
 
 
 @pytest.mark.parametrize("state", [State.LIVE, State.ARCHIVED])

@@ -231,8 +231,8 @@ async def test_without_the_provider_callers_are_told_to_come_back(
     refused = await mcp.bring(provider.token(ADA))
 
     assert refused.status_code == 503
-    assert refused.headers["retry-after"] == "30"
-    assert refused.json()["error"] == "temporarily_unavailable"
+    assert refused.headers["retry-after"] == "5"
+    assert refused.json()["error"]["message"].startswith("The keys of the")
 
 
 async def test_random_keys_do_not_flood_the_provider(provider: Issuer, mcp: Door) -> None:
@@ -322,7 +322,7 @@ async def test_keys_cannot_be_checked_without_the_database(
     refused = await mcp.bring(key)
 
     assert refused.status_code == 503
-    assert refused.json()["error_description"] == "The index cannot be reached right now."
+    assert refused.json()["error"]["message"].startswith("The index cannot be reached right now")
     assert key not in caplog.text
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 import psycopg
 import pytest
 from mcp import Client, MCPError
+from psycopg_pool import PoolTimeout
 
 from index.access import Askers
 from index.database import Database
 from index.embedder_choice import open_embedder
 from index.embeddings import Embedder
 from index.pages import Pages
-from index.search import Searcher
+from index.search import WORDS_ALONE, Searcher
 from index.settings import IndexSettings
 from server.answering import Answerer
 from server.app import create_server
@@ -21,10 +22,11 @@ from server.deps import Deps, always
 from server.settings import ServerSettings
 from server.steady import SteadyCatalogue
 from tests.conftest import Postgres
-from tests.openai_endpoint import OpenAIEndpoint, word_vector
+from tests.openai_endpoint import OpenAIEndpoint, server_error, word_vector
 from tests.server.asking import (
     Variables,
     answered,
+    ask,
     get_page,
     refused,
     search,
@@ -98,6 +100,24 @@ async def test_an_outage_is_told_and_gets_over(
 
     assert all(text.startswith("The index cannot be reached right now") for text in said)
     assert page.title == "VPN"
+
+
+async def test_after_a_long_outage_connections_are_made_at_once(
+    postgres: Postgres, database_name: str, endpoint: OpenAIEndpoint
+) -> None:
+    variables = variables_for(postgres.url(database_name), endpoint)
+    settings = IndexSettings.model_validate(variables.as_fields())
+
+    async with Database.open(settings, application_name="tests", wait_s=0.5) as database:
+        with outage(postgres, database_name):
+            for _ in range(7):  # the pauses between attempts would be 1, 2 and 4 seconds by now
+                with pytest.raises(PoolTimeout):
+                    async with database.pool.connection():
+                        pass
+        async with database.pool.connection(timeout=2.5) as connection:
+            row = await (await connection.execute("SELECT 1")).fetchone()
+
+    assert row == (1,)
 
 
 async def test_an_outage_is_told_to_who_reads_a_resource(
@@ -181,17 +201,24 @@ async def test_an_index_refilled_by_another_model_is_searched_with_that_one(
     assert endpoint.requests[-1].body["model"] == "other-words"
 
 
-async def test_a_failing_embedding_endpoint_is_explained_and_gets_over(
+async def test_while_the_embedding_endpoint_fails_words_alone_are_searched_and_that_is_said(
     variables: Variables, endpoint: OpenAIEndpoint
 ) -> None:
-    unreachable = replace(variables, openai_base_url="http://127.0.0.1:9/v1")
+    endpoint.embed = lambda texts: server_error(500)
 
-    async with serving(unreachable) as client:
-        said = await refused(client, "search_confluence", query="vpn")
-        page = await get_page(client, "100")
+    async with serving(variables) as client:
+        first = await search(client, "TB-4031")
+        asked = len(endpoint.requests)
+        later = await search(client, "vacation")
+        nothing = await search(client, "zebra")
+        answer = await ask(client, "How many days of vacation?")
 
-    assert "OPENAI_BASE_URL" in said
-    assert page.title == "VPN"
+    assert [found.results[0].title for found in (first, later)] == ["VPN", "Vacation"]
+    assert first.notes == later.notes == [WORDS_ALONE]
+    assert nothing.results == []
+    assert WORDS_ALONE in nothing.notes
+    assert WORDS_ALONE in answer.notes
+    assert [one for one in endpoint.requests[asked:] if "embeddings" in one.path] == []
 
 
 async def test_an_answer_without_a_chat_model_needs_no_key(variables: Variables) -> None:

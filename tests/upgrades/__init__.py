@@ -1,0 +1,1 @@
+"""Tests of upgrades: indexes of every release, and of backups."""
