@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -41,30 +42,56 @@ def main() -> int:
         )
     home = chat_home.prepare(os.environ, Brand())
     try:
-        _serve(arguments.host, arguments.port, headless=arguments.headless)
+        _serve(arguments)
     finally:
         chat_home.discard(home)
     return 0
 
 
-def _serve(host: str, port: int, *, headless: bool) -> None:
+def _serve(arguments: argparse.Namespace) -> None:
     # Importing Chainlit reads its environment and creates files, so only after the preparation.
     from chainlit.cli import run_chainlit
     from chainlit.config import config
 
-    os.environ.update(CHAINLIT_HOST=host, CHAINLIT_PORT=str(port))
-    config.run.headless = headless
-    print(f"The chat opens at http://{_in_url(host)}:{port} (Ctrl+C ends it).", file=sys.stderr)
+    host, port, path = arguments.host, arguments.port, arguments.root_path
+    os.environ.update(CHAINLIT_HOST=host, CHAINLIT_PORT=str(port), CHAINLIT_ROOT_PATH=path)
+    config.run.headless = arguments.headless
+    address = f"http://{_in_url(host)}:{port}{path}"
+    print(f"The chat opens at {address} (Ctrl+C ends it).", file=sys.stderr)
     run_chainlit(str(PAGE))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="confluence-mcp-chat", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", default=8000, type=int, help="port to listen on (%(default)s)")
+    given = os.environ
+    parser.add_argument(
+        "--host",
+        default=given.get("CHAINLIT_HOST") or "127.0.0.1",
+        help="address to listen on (CHAINLIT_HOST; %(default)s)",
+    )
+    parser.add_argument(
+        "--port",
+        default=given.get("CHAINLIT_PORT") or 8000,
+        type=int,
+        help="port to listen on (CHAINLIT_PORT; %(default)s)",
+    )
+    parser.add_argument(
+        "--root-path",
+        default=given.get("CHAINLIT_ROOT_PATH") or "",
+        type=_path,
+        metavar="PATH",
+        help="path below which a proxy shows the chat, such as /wiki (CHAINLIT_ROOT_PATH)",
+    )
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
     add_commands(parser)
     return parser.parse_args()
+
+
+def _path(text: str) -> str:
+    path = text.rstrip("/")
+    if path and not re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no path such as /wiki")
+    return path
 
 
 def _wrong_settings() -> str | None:

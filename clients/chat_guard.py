@@ -17,7 +17,7 @@ CONTENT_POLICY = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
-        "connect-src 'self' ws://{host} wss://{host}",
+        "connect-src 'self' data: ws://{host} wss://{host}",
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'none'",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from chat_brand import Brand
 
+Words = dict[str, "str | Words"]
+
 FILES = Path(__file__).resolve().parent / "chat_files"
 EXTERNAL_LINK = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>\s*")
 
@@ -83,15 +85,23 @@ def _translate(source: Path, target: Path) -> None:
         # The page asks for it in lower case.
         errors = words["auth"]["login"]["errors"]
         errors["credentialssignin"] = errors["credentialsSignin"]
-        if file.stem == "en-US":
-            form = words["auth"]["login"]["form"]["email"]
-            form |= {"label": "User name", "placeholder": ""}
-            words["chat"]["input"]["placeholder"] = "Ask the wiki…"
-            words["chat"]["watermark"] = "Answers can be wrong: look at their sources."
-            words["chat"]["settings"]["title"] = "Filters"
-            words["navigation"]["user"]["menu"]["settings"] = "Filters"
-            words["navigation"]["header"]["readme"] = "About"
+        own = FILES / "words" / file.name
+        if own.exists():
+            _replace(words, json.loads(own.read_text(encoding="utf-8")))
+            # Chainlit gives English to those of another country.
+            language = target / f"{file.stem.partition('-')[0]}.json"
+            language.write_text(json.dumps(words), encoding="utf-8")
         (target / file.name).write_text(json.dumps(words), encoding="utf-8")
+
+
+def _replace(words: Words, own: Words) -> None:
+    """Puts our own words in the place of Chainlit's, at any depth."""
+    for name, word in own.items():
+        here = words[name]
+        if isinstance(word, str) or isinstance(here, str):
+            words[name] = word
+        else:
+            _replace(here, word)
 
 
 def _build_page(source: Path, target: Path) -> None:

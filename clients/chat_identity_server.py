@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from chat_connection import Connection
 from chat_errors import NotLetIn
 from chat_identity import PASSWORD, Identities, SignInNeeded
-from chat_server import Connection, RemoteServer
+from chat_server import RemoteServer
 
 SIGN_IN_AGAIN = "Your sign-in has ended. Reload the page and sign in again."
 KEY_ENDED = (

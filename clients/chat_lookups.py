@@ -1,7 +1,7 @@
 """A tool call in words for the reader, and its result in words for the chat model."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -26,7 +26,12 @@ EXCERPT_CHARACTERS = 3_000
 RESULT_CHARACTERS = 60_000
 NOT_FOUND = "not_found"
 FORGED_TAG = re.compile(r"<(?=[\s/]*page-text)", re.IGNORECASE)
+SHOWN_CHARACTERS = 200
 CUT = "\n(The rest was left out. Ask for a section, or for fewer results.)"
+
+
+# Takes what a server says while it works, in words for people.
+Tell = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,12 @@ def title_of_call(
     if tool == ANSWER:
         return f"Looking for the answer to “{_argument(arguments, 'question')}”{within}"
     return tool
+
+
+def title_of_progress(said: str) -> str:
+    """What a server says while it works, as a title; empty if it says nothing."""
+    words = " ".join(said.split())
+    return words if len(words) <= SHOWN_CHARACTERS else words[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def look_up(

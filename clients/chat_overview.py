@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from chat_tasks import Task
+
 SPACE = "confluence://space/"
 PAGE = "confluence://page/"
 STARTERS = 4
@@ -27,11 +29,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`spaces` are names by key, `pages` titles; `is_told` is False where the server lists none."""
+    """`spaces` are names by key, `pages` titles; `is_told` is False where the server lists none.
+
+    `tasks` are what the server has ready to ask.
+    """
 
     spaces: Mapping[str, str] = field(default_factory=dict[str, str])
     pages: tuple[str, ...] = ()
     is_told: bool = False
+    tasks: tuple[Task, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -6,18 +6,20 @@
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import chainlit as cl
 from chainlit.config import config
-from chainlit.input_widget import MultiSelect, Select, Tags
 from chainlit.server import app
 from chainlit.types import ThreadDict
 
 from chat_brand import Brand
+from chat_connection import Connection
 from chat_errors import ChatFailure, root_cause
-from chat_filters import ANY_TIME, PERIODS, ChatFilters, filters_from
+from chat_filter_page import chosen_filters
+from chat_greeting import greet
 from chat_guard import LOOPBACK, SameSiteOnly
 from chat_home import discard
 from chat_identity import SignInNeeded
@@ -26,16 +28,16 @@ from chat_model import ChatModel
 from chat_overview import Overview, starter_questions
 from chat_panel import Shown, to_passage_list
 from chat_screen import ASK_AGAIN, ChatScreen
-from chat_server import Connection
 from chat_settings import ChatSettings
 from chat_sign_in_page import asking, open_door
 from chat_sources import to_source_list
 from chat_status import NO_MODEL, index_missing, server_missing
 from chat_store_page import keeper_from
 from chat_surroundings import shown_sources
+from chat_task_page import UNLIMITED, asked_question
+from chat_tasks import Question, question_from
 from chat_turn import Conversation, Turn
 
-SPACES, PERIOD = "spaces", "period"
 OVERVIEW_SECONDS = 3
 
 logger = logging.getLogger(__name__)
@@ -91,25 +93,22 @@ async def start_chat() -> None:
     try:
         overview = await _overview()
     except Exception as error:
-        await _offer_filters(Overview())
-        await _explain(error, at_start=True)
+        await greet(Overview(), _explained(error, at_start=True))
         return
-    await _offer_filters(overview)
-    if missing := index_missing(overview):
-        await cl.ErrorMessage(content=missing).send()
+    await greet(_with_tasks(overview), index_missing(overview))
 
 
 @cl.on_chat_resume
 async def resume_chat(thread: ThreadDict) -> None:
     """A chat that was kept goes on with what was said, found and chosen."""
     cl.user_session.set("conversation", await keeper.resumed(thread))
-    await _offer_filters(await _overview_soon())
+    await greet(_with_tasks(await _overview_soon()))
 
 
 @cl.on_settings_update
 async def confirm_filters(chosen: dict[str, object]) -> None:
     """Says what look-ups keep to from now on."""
-    said = _filters().in_words()
+    said = chosen_filters().in_words()
     told = f"This chat now looks only at pages {said}." if said else "This chat looks everywhere."
     await cl.context.emitter.send_toast(told, "info")
 
@@ -117,14 +116,16 @@ async def confirm_filters(chosen: dict[str, object]) -> None:
 @cl.on_message
 async def answer(message: cl.Message) -> None:
     """Answers a question, or says why that was not possible."""
-    await _turn(message.content)
+    question = await asked_question(message)
+    if question is not None:
+        await _turn(question)
 
 
 @cl.action_callback(ASK_AGAIN)
 async def ask_again(action: cl.Action) -> None:
     """Answers a question anew, below the answer that was given."""
-    question = str(action.payload["question"])
-    _conversation().forget_last(question)
+    question = question_from(action.payload)
+    _conversation().forget_last(question.text)
     await cl.context.emitter.task_start()
     try:
         # What a run shows can be copied and rated; the page knows runs by this name.
@@ -136,23 +137,26 @@ async def ask_again(action: cl.Action) -> None:
         await cl.context.emitter.task_end()
 
 
-async def _turn(question: str) -> None:
+async def _turn(question: Question) -> None:
     try:
         async with server.connected() as connection:
             await _answer(question, connection)
     except Exception as error:
-        await _explain(error)
+        await cl.ErrorMessage(content=_explained(error)).send()
 
 
-async def _answer(question: str, connection: Connection) -> None:
+async def _answer(question: Question, connection: Connection) -> None:
     screen = ChatScreen()
     conversation = _conversation()
-    turn = Turn(conversation, connection, screen, _filters())
+    turn = Turn(conversation, connection, screen, chosen_filters())
     if model is None:
-        await _show_passages(question, await turn.search(question), screen)
+        await _show_passages(question, await turn.search(question.text), screen)
         return
+    if question.task and chosen_filters():
+        raise ChatFailure(UNLIMITED)
+    told = await connection.told(question) if question.task else ""
     try:
-        answered = await turn.answer(question, model, connection.tools)
+        answered = await turn.answer(question.text, model, connection.tools, told)
     except ChatFailure:
         await screen.end_remark()
         raise
@@ -161,10 +165,10 @@ async def _answer(question: str, connection: Connection) -> None:
         text += "\n\n" + to_source_list(answered.cited)
     shown = await shown_sources(text, answered.cited, conversation.sources, connection)
     await screen.end(text, shown, question)
-    await keeper.keep(question, answered.text, conversation, screen.answer_id)
+    await keeper.keep(question.text, answered.text, conversation, screen.answer_id)
 
 
-async def _show_passages(question: str, found: LookUp, screen: ChatScreen) -> None:
+async def _show_passages(question: Question, found: LookUp, screen: ChatScreen) -> None:
     sources = list(found.sources)
     if found.failed:
         raise ChatFailure(found.for_reader)
@@ -174,17 +178,16 @@ async def _show_passages(question: str, found: LookUp, screen: ChatScreen) -> No
     listed = to_passage_list(sources, datetime.now(UTC).date())
     shown = [Shown(source) for source in sources]
     await screen.end(f"{listed}\n---\n{NO_MODEL}", shown, question)
-    await keeper.keep(question, listed, _conversation(), screen.answer_id)
+    await keeper.keep(question.text, listed, _conversation(), screen.answer_id)
 
 
-async def _explain(error: Exception, *, at_start: bool = False) -> None:
+def _explained(error: Exception, *, at_start: bool = False) -> str:
     cause = root_cause(error)
     if not isinstance(cause, ChatFailure):
         logger.error("turn_failed", exc_info=error)
         cause = ChatFailure("The chat itself failed. The terminal that it runs in says why.")
     is_away = at_start and not isinstance(cause, SignInNeeded)
-    text = server_missing(str(cause)) if is_away else str(cause)
-    await cl.ErrorMessage(content=text).send()
+    return server_missing(str(cause)) if is_away else str(cause)
 
 
 async def _overview() -> Overview:
@@ -208,32 +211,11 @@ def _heard(asking: asyncio.Task[Overview]) -> None:
         logger.info("overview_failed cause=%s", type(root_cause(error)).__name__)
 
 
-async def _offer_filters(overview: Overview) -> None:
-    """Shows the filters with what was chosen before, if the chat goes on."""
-    label, hint = "Spaces", "Look only in these spaces; none means all."
-    names = {f"{name} ({key})": key for key, name in overview.spaces.items()}
-    chosen = _filters().spaces
-    # A server that lists no spaces still limits a search to keys that somebody types.
-    spaces = (
-        MultiSelect(id=SPACES, label=label, items=names, initial=[*chosen], description=hint)
-        if names
-        else Tags(id=SPACES, label=label, initial=[*chosen], description=f"{hint} Type their keys.")
-    )
-    period = str(_chosen().get(PERIOD) or ANY_TIME)
-    changed = Select(id=PERIOD, label="Last changed", items=PERIODS, initial_value=period)
-    await cl.ChatSettings([spaces, changed]).send()
+def _with_tasks(overview: Overview) -> Overview:
+    """Tasks are for a model."""
+    return overview if model is not None else replace(overview, tasks=())
 
 
 def _conversation() -> Conversation:
     kept: object = cl.user_session.get("conversation")
     return kept if isinstance(kept, Conversation) else Conversation()
-
-
-def _chosen() -> dict[str, object]:
-    kept: object = cl.user_session.get("chat_settings")
-    return {str(name): value for name, value in kept.items()} if isinstance(kept, dict) else {}
-
-
-def _filters() -> ChatFilters:
-    chosen, today = _chosen(), datetime.now(UTC).date()
-    return filters_from(chosen.get(SPACES), chosen.get(PERIOD), today)

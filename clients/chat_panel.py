@@ -1,5 +1,6 @@
 """A source as the panel beside the answer shows it: where it stands, how old, and its words."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -72,6 +73,15 @@ def to_side_view(shown: Shown, today: date) -> str:
     if not _is_all(shown.quotes, around):
         parts += ["---", with_whole_colons(without_images(around))]
     return "\n\n".join(part for part in parts if part)
+
+
+def address_of(view: bytes) -> str:
+    """An address that holds the text itself.
+
+    A panel that had to fetch its text would stay empty when the chat is busy, and fail when the
+    session of the page has ended.
+    """
+    return f"data:text/markdown;charset=utf-8;base64,{b64encode(view).decode()}"
 
 
 def to_passage_list(sources: list[Source], today: date) -> str:

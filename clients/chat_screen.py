@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import chainlit as cl
 
-from chat_lookups import LookUp
-from chat_panel import Shown, to_side_view
+from chat_lookups import LookUp, title_of_progress
+from chat_panel import Shown, address_of, to_side_view
+from chat_tasks import Question
 
 ASK_AGAIN = "ask_again"
 
@@ -19,6 +20,12 @@ class ShownStep:
 
     def __init__(self, step: cl.Step) -> None:
         self._step = step
+
+    async def tell(self, said: str) -> None:
+        """Shows what is being done for it right now, which is not kept."""
+        if title := title_of_progress(said):
+            self._step.name = title
+            await cl.context.emitter.update_step(self._step.to_dict())
 
     async def show(self, made: LookUp) -> None:
         """Replaces the running look-up by its result."""
@@ -54,26 +61,27 @@ class ChatScreen:
         async with cl.Step(name=title, type="tool", icon="search", show_input=False) as step:
             yield ShownStep(step)
 
-    async def end(self, text: str, shown: list[Shown], question: str) -> None:
+    async def end(self, text: str, shown: list[Shown], question: Question) -> None:
         """Replaces what was written by the whole text, in which `[n]` opens a source."""
         self._message.content = text
         today = datetime.now(UTC).date()
         for one in shown:
             view = to_side_view(one, today)
-            element = cl.Text(name=one.source.marker, content=view, display="side")
+            address = address_of(view.encode("utf-8", "replace"))
+            element = cl.Text(name=one.source.marker, content=view, url=address, display="side")
             await element.send(for_id=self._message.id)
         self._message.actions = [await _ask_again(question)]
         await self._message.send()
 
 
-async def _ask_again(question: str) -> cl.Action:
+async def _ask_again(question: Question) -> cl.Action:
     """The button that asks again; only the newest answer has one."""
     before: object = cl.user_session.get(ASK_AGAIN)
     if isinstance(before, cl.Action):
         await before.remove()
     again = cl.Action(
         name=ASK_AGAIN,
-        payload={"question": question},
+        payload=question.as_payload(),
         icon="refresh-cw",
         tooltip="Ask again for another answer",
     )

@@ -4,9 +4,8 @@ import asyncio
 import logging
 import os
 import shlex
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 from typing import Protocol
 
 import anyio
@@ -14,75 +13,17 @@ import httpx
 from mcp import ClientSession, McpError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import METHOD_NOT_FOUND, CallToolResult, TextContent, Tool
-from openai.types.chat import ChatCompletionToolUnionParam
 
+from chat_connection import DEAD, TIMEOUT, Connection
 from chat_errors import NotLetIn, WikiError, root_cause
-from chat_lookups import Outcome
-from chat_overview import Listed, Overview, overview_of
-from chat_results import TOOLS
 from chat_settings import ChatSettings
 from chat_stderr import StderrTail
 
-# Also for the first start of our own server, which may install packages and create a database.
-TIMEOUT = timedelta(seconds=180)
 GREETING_SECONDS = 30
 END_SECONDS = 10
-REQUEST_TIMEOUT = 408
 REFUSED = (401, 403)
-STOPPED = "The MCP server stopped. Ask again: it is started anew."
-DEAD = (anyio.ClosedResourceError, anyio.BrokenResourceError, McpError)
 
 logger = logging.getLogger(__name__)
-
-
-class Connection:
-    """An open session with a server that has our tools."""
-
-    def __init__(self, session: ClientSession, tools: list[Tool]) -> None:
-        self._session = session
-        self.tools = [_as_function(tool) for tool in tools if tool.name in TOOLS]
-
-    @classmethod
-    async def to(cls, session: ClientSession, where: str) -> "Connection":
-        """Asks for the tools, which also proves that the server is alive."""
-        connection = cls(session, (await session.list_tools()).tools)
-        if not connection.tools:
-            raise WikiError(
-                f"The server {where} has none of the tools {', '.join(TOOLS)}. It is no "
-                "confluence-mcp; check CONFLUENCE_MCP_URL or CONFLUENCE_MCP_COMMAND."
-            )
-        return connection
-
-    async def overview(self) -> Overview:
-        """The spaces and pages that the server lists, if it lists any; raises WikiError."""
-        try:
-            resources = await self._session.list_resources()
-            templates = await self._session.list_resource_templates()
-        except McpError as error:
-            if error.error.code == METHOD_NOT_FOUND:
-                return Overview()
-            raise WikiError(f"The MCP server cannot say what there is: {error}.") from error
-        except DEAD as error:
-            raise WikiError(STOPPED) from error
-        return overview_of(
-            [Listed(str(one.uri), one.title or one.name) for one in resources.resources],
-            [template.uriTemplate for template in templates.resourceTemplates],
-        )
-
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
-        """Calls a tool; a tool that fails is an outcome too. Raises WikiError."""
-        try:
-            return _outcome(await self._session.call_tool(tool, dict(arguments)))
-        except McpError as error:
-            if error.error.code == REQUEST_TIMEOUT:
-                raise WikiError(
-                    f"The MCP server did not answer {tool} in {TIMEOUT.seconds} seconds. "
-                    "Ask again; if this goes on, run `confluence-mcp doctor`."
-                ) from error
-            raise WikiError(f"The MCP server failed at {tool}: {error}. Ask again.") from error
-        except DEAD as error:
-            raise WikiError(STOPPED) from error
 
 
 class Server(Protocol):
@@ -253,22 +194,6 @@ def _noticed(reaching: "asyncio.Task[Connection]") -> None:
 def _child_environment() -> dict[str, str]:
     """Ours without the chat's own virtual environment, which is not the server's."""
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-
-
-def _as_function(tool: Tool) -> ChatCompletionToolUnionParam:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description or "",
-            "parameters": tool.inputSchema,
-        },
-    }
-
-
-def _outcome(result: CallToolResult) -> Outcome:
-    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-    return Outcome(result.structuredContent, text, result.isError)
 
 
 def _brief(cause: BaseException) -> str:

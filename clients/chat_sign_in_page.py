@@ -21,6 +21,7 @@ from chat_identity_server import PersonalServer
 from chat_server import Server, server_from
 from chat_settings import ChatSettings
 from chat_sign_in import SignIn, Way, sign_in_from
+from chat_sign_in_pkce import Pkce, use_pkce
 from chat_sign_in_throttle import Throttle
 from chat_sign_in_users import Users
 
@@ -55,6 +56,8 @@ def open_door(app: FastAPI, settings: ChatSettings, host: str) -> tuple[SignIn, 
     if sign_in.users is not None:
         _take_passwords(sign_in.users)
     if Way.OAUTH in sign_in.ways:
+        use_pkce()
+        app.add_middleware(Pkce)
         _take_providers(identities)
     if Way.PROXY in sign_in.ways:
         cl.header_auth_callback(_with_proxy)

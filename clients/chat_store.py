@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from chat_store_database import ChatDatabase, Connection
+from chat_store_database import LONGEST_SIGN_IN, ChatDatabase, Connection
 
 NAME_CHARACTERS = 255
 COMMENT_CHARACTERS = 4_000
@@ -33,10 +33,15 @@ SIGN_IN = """
 FIND_PERSON = """
     SELECT person_id, identifier, created_at FROM chat.person WHERE identifier = %(person)s
 """
+# What is done to one conversation is done in turn, also by several chats; the number only has to be
+# nobody else's.
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(thread_id)s::uuid::text, 7265308114))"
 KEEP_THREAD = """
     INSERT INTO chat.thread (thread_id, person_id, name, metadata)
     SELECT %(thread_id)s::uuid, person_id, %(name)s::text, %(metadata)s
-    FROM chat.person WHERE identifier = %(person)s
+    FROM chat.person
+    WHERE identifier = %(person)s
+        AND NOT EXISTS (SELECT FROM chat.deleted WHERE thread_id = %(thread_id)s::uuid)
     ON CONFLICT (thread_id) DO UPDATE SET
         name = coalesce(EXCLUDED.name, thread.name),
         metadata = thread.metadata || EXCLUDED.metadata,
@@ -131,9 +136,17 @@ ELEMENTS_OF_THREAD = """
     SELECT element_id, content, body FROM chat.element WHERE thread_id = %(thread_id)s::uuid
 """
 DROP_THREAD = """
-    DELETE FROM chat.thread USING chat.person
-    WHERE thread_id = %(thread_id)s::uuid AND thread.person_id = person.person_id
-        AND identifier = %(person)s
+    WITH gone AS (
+        DELETE FROM chat.thread USING chat.person
+        WHERE thread_id = %(thread_id)s::uuid AND thread.person_id = person.person_id
+            AND identifier = %(person)s
+        RETURNING thread_id
+    )
+    INSERT INTO chat.deleted (thread_id) SELECT thread_id FROM gone ON CONFLICT DO NOTHING
+"""
+# Nobody's page is open for longer than they are signed in.
+FORGET_DELETED = """
+    DELETE FROM chat.deleted WHERE deleted_at < now() - make_interval(days => %(days)s)
 """
 FAVORITES = """
     SELECT step_id, content, NULL::smallint AS value, NULL AS comment
@@ -308,8 +321,12 @@ class ConversationStore:
         return WholeThread(thread, steps, elements)
 
     async def drop_thread(self, person: str, thread_id: str) -> None:
-        """Deletes a conversation with all that is in it."""
-        await self._run(DROP_THREAD, {"person": person, "thread_id": thread_id})
+        """Deletes a conversation with all that is in it, and what is still to come of it."""
+        values = {"person": person, "thread_id": thread_id}
+        async with self._database.transaction() as connection:
+            await connection.execute(IN_TURN, values)
+            await connection.execute(DROP_THREAD, values)
+            await connection.execute(FORGET_DELETED, {"days": LONGEST_SIGN_IN})
 
     async def favorites(self, person: str) -> list[Step]:
         """The messages that somebody has marked, the last first."""
@@ -339,9 +356,13 @@ async def make_thread(
     name: str | None = None,
     metadata: Content | None = None,
 ) -> None:
-    """Makes the conversation if need be: what is in it may come before itself."""
+    """Makes the conversation if need be: what is in it may come before itself.
+
+    One that was deleted is not made again.
+    """
     values = {"person": person, "thread_id": thread_id, "name": name}
     values |= {"metadata": as_json(metadata or {})}
+    await connection.execute(IN_TURN, values)
     await connection.execute(KEEP_THREAD, values)
 
 

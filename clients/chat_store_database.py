@@ -126,8 +126,8 @@ class ChatDatabase:
 
     async def close(self) -> None:
         """Ends the connections."""
-        # Told again and again: `asyncio.wait_for` of Python 3.11, with which the pool waits, loses a
-        # cancellation that comes as its own wait ends.
+        # Told again and again: `asyncio.wait_for` of Python 3.11, with which the pool waits, loses
+        # a cancellation that comes as its own wait ends.
         while self._cleaning is not None and not self._cleaning.done():
             self._cleaning.cancel()
             await asyncio.wait([self._cleaning], timeout=1)

@@ -76,8 +76,8 @@ class StoreLayer(BaseDataLayer):
         if person is None or not element.for_id:
             return
         content: Content = dict(element.to_dict().items())
-        # It names a file of this run of the chat.
-        content["chainlitKey"] = None
+        # They name a file of this run of the chat, and what `body` holds.
+        content["chainlitKey"] = content["url"] = None
         body = element.content
         if isinstance(body, str):
             body = body.encode("utf-8", "replace")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import chainlit as cl
-from chainlit.config import config
 from chainlit.types import ThreadDict
 
+from chat_panel import address_of
 from chat_settings import ChatSettings
 from chat_sign_in import SignIn
 from chat_store import ConversationStore
@@ -70,13 +70,9 @@ def keeper_from(settings: ChatSettings, sign_in: SignIn, asking: Asking) -> Keep
 
 
 async def _bring_back_elements(thread: ThreadDict, store: ConversationStore, person: str) -> None:
-    """Gives what stands beside messages an address again, which it has for one visit only."""
+    """Gives what stands beside messages its address again, which is not kept."""
     whole = await store.thread(person, thread["id"])
     bodies = {str(one.element_id): one.body for one in whole.elements} if whole else {}
-    session = cl.context.session
     for element in thread["elements"] or ():
         if body := bodies.get(element.get("id") or ""):
-            name, mime = element.get("name") or "", element.get("mime") or "text/plain"
-            file = await session.persist_file(name=name, mime=mime, content=body)
-            path = f"/project/file/{file['id']}?session_id={session.id}"
-            element["url"] = f"{config.run.root_path}{path}"
+            element["url"] = address_of(body)

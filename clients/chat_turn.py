@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chat_filters import NO_FILTERS, ChatFilters
-from chat_lookups import LookUp, Outcome, look_up, title_of_call
+from chat_lookups import LookUp, Outcome, Tell, look_up, title_of_call
 from chat_model import ChatModel, Message, Reply, Tool, ToolCall
 from chat_results import SEARCH, TOOLS
 from chat_sources import Source, Sources, with_single_markers, with_whole_colons, without_images
+from chat_tasks import CITED
 
 ROUNDS = 6
 REMEMBERED_MESSAGES = 12
@@ -38,6 +39,10 @@ answer may stand elsewhere, say that the limit can be changed in the filters of 
 class Step(Protocol):
     """A look-up on the screen."""
 
+    async def tell(self, said: str) -> None:
+        """Shows what is being done for it right now."""
+        ...
+
     async def show(self, made: LookUp) -> None:
         """Replaces the running look-up by its result."""
         ...
@@ -62,8 +67,13 @@ class Screen(Protocol):
 class Wiki(Protocol):
     """An open connection to the MCP server."""
 
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
-        """Calls a tool; a tool that fails is an outcome too. Raises WikiError."""
+    async def call(
+        self, tool: str, arguments: Mapping[str, object], tell: Tell | None = None
+    ) -> Outcome:
+        """Calls a tool, telling its progress; a tool that fails is an outcome too.
+
+        Raises WikiError.
+        """
         ...
 
 
@@ -110,12 +120,17 @@ class Turn:
         self._screen = screen
         self._filters = filters
 
-    async def answer(self, question: str, model: ChatModel, tools: list[Tool]) -> Answer:
-        """The model's answer; raises ModelError and WikiError."""
+    async def answer(
+        self, question: str, model: ChatModel, tools: list[Tool], told: str = ""
+    ) -> Answer:
+        """The model's answer; raises ModelError and WikiError.
+
+        `told` is what the model reads in place of the question, if the server has that ready.
+        """
         messages: list[Message] = [
             {"role": "system", "content": _instructions(self._filters)},
             *self._conversation.messages,
-            {"role": "user", "content": question},
+            {"role": "user", "content": f"{told}\n\n{CITED}" if told else question},
         ]
         for left in range(ROUNDS, -1, -1):
             reply = await model.reply(messages, tools, self._screen.write, may_call=left > 0)
@@ -145,7 +160,7 @@ class Turn:
         limited = self._filters.applied_to(tool, arguments)
         title = title_of_call(tool, limited, self._sources, self._filters)
         async with self._screen.looking_up(title) as step:
-            outcome = await self._wiki.call(tool, limited)
+            outcome = await self._wiki.call(tool, limited, step.tell)
             made = look_up(tool, limited, outcome, self._sources, self._filters)
             await step.show(made)
         return made

@@ -1,9 +1,10 @@
 """The door to the database: a pool of prepared connections, embedded or at POSTGRES_URL."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -14,6 +15,9 @@ from index.database_connection import connect, with_defaults
 from index.errors import ConfigurationError, DatabaseError
 from index.replica import Replica, ReplicatedPool
 from index.settings import IndexSettings
+
+if TYPE_CHECKING:
+    from index.embedded_postgres import EmbeddedPostgres
 
 # Why these values: a filtered search must not come back short, a walk that looks around less goes
 # astray (of 100,000 chunks it finds 91 % of the best ten with 200, 99 % with 1,000), and a cached
@@ -137,6 +141,12 @@ async def _source(settings: IndexSettings) -> AsyncGenerator[Conninfo]:
 
         yield given
         return
+    async with embedded_postgres(settings.confluence_mcp_home) as embedded:
+        yield embedded.conninfo
+
+
+def embedded_postgres(home: Path) -> "AbstractAsyncContextManager[EmbeddedPostgres]":
+    """A share in the embedded Postgres; raises ConfigurationError where it does not run."""
     try:
         # Imported here for the sake of Windows, which lacks the locks and sockets it stands on.
         from index.embedded_postgres import EmbeddedPostgres
@@ -147,8 +157,7 @@ async def _source(settings: IndexSettings) -> AsyncGenerator[Conninfo]:
             "The embedded Postgres runs on Linux and macOS only.\n"
             "Set POSTGRES_URL to a Postgres 15 or newer with pgvector 0.8 or newer."
         ) from error
-    async with EmbeddedPostgres.open(settings.confluence_mcp_home) as embedded:
-        yield embedded.conninfo
+    return EmbeddedPostgres.open(home)
 
 
 def _named(source: Conninfo, application_name: str) -> Conninfo:

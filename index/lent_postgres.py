@@ -1,9 +1,11 @@
 """The embedded Postgres for another program, for as long as that holds on to it."""
 
 import asyncio
-import sys
+import contextlib
+import os
+import threading
 
-from index.embedded_postgres import EmbeddedPostgres
+from index.database import embedded_postgres
 from index.errors import ConfigurationError
 from index.settings import IndexSettings
 
@@ -19,18 +21,20 @@ async def lend() -> None:
             "The index is where POSTGRES_URL says, which every program can be given as it is.\n"
             "Unset POSTGRES_URL to use the embedded Postgres."
         )
-    async with EmbeddedPostgres.open(settings.confluence_mcp_home) as postgres:
+    async with embedded_postgres(settings.confluence_mcp_home) as postgres:
         print(await postgres.conninfo(), flush=True)
         await _end_of_input()
 
 
 async def _end_of_input() -> None:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
-    try:
-        while await reader.read(1024):
+    """Waits in a thread, since a loop can wait for pipes alone, and not on every system."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wait() -> None:
+        while os.read(0, 1024):
             pass
-    finally:
-        transport.close()
+        with contextlib.suppress(RuntimeError):  # told to stop in the meantime
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=wait, daemon=True).start()
+    await ended.wait()

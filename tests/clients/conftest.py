@@ -23,7 +23,7 @@ CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 SILENT = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 START_SECONDS = 240
-ANSWER_MILLISECONDS = 60_000
+ANSWER_MILLISECONDS = 120_000
 CHAT_VARIABLES = ("OPENAI_", "CHAT_", "CONFLUENCE_", "CHAINLIT_", "OAUTH_", "VIRTUAL_ENV")
 
 # The chat is a project of its own; its modules without Chainlit are tested from here.
@@ -54,7 +54,7 @@ class ChatTab:
 
         def only(route: Route) -> None:
             if route.request.url.startswith((chat.url, "data:", "blob:")):
-                route.continue_()
+                route.fallback()
             else:
                 self.left.append(route.request.url)
                 route.abort()
@@ -65,20 +65,23 @@ class ChatTab:
 
     def ask(self, question: str) -> str:
         """The text of the answer, once it is whole."""
-        answers = self.page.locator("[data-step-type=assistant_message]")
-        before = answers.count()
-        self.page.locator("#chat-input").click()
-        self.page.keyboard.type(question)
+        before = self.page.locator("[data-step-type=assistant_message]").count()
+        self.send(question)
+        return self.answer(before)
+
+    def send(self, question: str) -> None:
+        """Asks without waiting for the answer."""
+        self.page.locator("#chat-input").fill(question)
         self.page.locator("#chat-submit").click()
-        return self._answer(before)
 
     def ask_again(self) -> str:
         """The text of another answer to the last question."""
         before = self.page.locator("[data-step-type=assistant_message]").count()
         self.page.get_by_role("button", name="Ask again for another answer").click()
-        return self._answer(before)
+        return self.answer(before)
 
-    def _answer(self, before: int) -> str:
+    def answer(self, before: int) -> str:
+        """The text of the answer that follows as many messages, once it is whole."""
         answers = self.page.locator("[data-step-type=assistant_message]")
         answers.nth(before).wait_for()
         self.page.locator("#chat-submit").wait_for()
@@ -87,7 +90,7 @@ class ChatTab:
     def begin(self, question: str) -> str:
         """The text of the answer to one of the questions to begin with."""
         self.page.locator("#starters button", has_text=question).click()
-        return self._answer(before=0)
+        return self.answer(before=0)
 
     def steps(self) -> list[str]:
         """The look-ups that are shown."""
@@ -97,7 +100,9 @@ class ChatTab:
         """Opens a source of the last answer that has one, and returns the side panel."""
         self.page.locator("a.element-link", has_text=marker).last.click()
         self.page.locator("#side-view-title", has_text=marker).wait_for()
-        return self.page.locator("#side-view-content")
+        panel = self.page.locator("#side-view-content")
+        panel.locator(".side-text h2").wait_for()
+        return panel
 
     def narrow_to(self, width: int) -> None:
         """Shows the page at the width of a small screen."""
@@ -175,15 +180,13 @@ def chats(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Chats:
     return start
 
 
-@pytest.fixture(scope="module")
-def wiki_url() -> Iterator[str]:
+@contextmanager
+def wiki_at(port: int) -> Generator[None]:
     """The small wiki over HTTP."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/mcp"
     process = subprocess.Popen([sys.executable, str(WIKI), str(port)])
     try:
-        wait_until_up(url, process)
-        yield url
+        wait_until_up(f"http://127.0.0.1:{port}", process)
+        yield
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -1,14 +1,18 @@
 """The chat in a browser, with a real MCP server and a scripted chat model."""
 
+import os
 import shlex
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Route
 
-from tests.clients.conftest import WIKI, Chats, ChatTab, RunningChat
+from tests.clients.conftest import CLIENTS, WIKI, Chats, ChatTab, RunningChat, wiki_at
 from tests.openai_endpoint import OpenAIEndpoint, ToolCall, bad_key, openai_endpoint
 
 FORCED_IMAGE = """new Promise(done => {
@@ -17,6 +21,24 @@ FORCED_IMAGE = """new Promise(done => {
     image.src = 'https://leak.invalid/forced';
 })"""
 COMPLAINING = shlex.join([sys.executable, "-c", "raise SystemExit('no index here')"])
+CONNECTS = """
+import asyncio
+from chat_errors import WikiError
+from chat_server import server_from
+from chat_settings import ChatSettings
+
+async def connect():
+    server = server_from(ChatSettings())
+    try:
+        async with server.connected():
+            print("connected")
+    except WikiError as error:
+        print(error)
+    finally:
+        await server.close()
+
+asyncio.run(connect())
+"""
 STDIO_WIKI = shlex.join([sys.executable, str(WIKI)])
 
 
@@ -175,41 +197,120 @@ def test_the_folder_of_its_user_stays_clean(chat: RunningChat) -> None:
     assert list(chat.folder.iterdir()) == []
 
 
-def test_without_a_model_the_passages_are_shown(chats: Chats, wiki_url: str, tab: ChatTab) -> None:
-    with chats({"CONFLUENCE_MCP_URL": wiki_url}) as chat:
-        tab.open(chat)
+def test_a_source_opens_without_asking_the_chat_and_stays_while_it_is_read(
+    chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
+) -> None:
+    search = ToolCall("search_confluence", {"query": "vacation"})
+    endpoint.reply = looks_up_then_says(search, text="Five days [1].")
+    tab.open(chat)
+    tab.page.route("**/project/file/**", lambda route: route.abort())
 
-        answer = tab.ask("vacation carry-over")
+    tab.ask("How many days?")
+    shown = tab.source("[1]").inner_text()
+    endpoint.reply = looks_up_then_says(search, text="On Monday [2], as said [1].")
+    tab.ask("And the rota?")
 
-        assert tab.steps() == ["Searching for “vacation carry-over”: 2 passages"]
-        assert "Up to five days carry over until the end of March." in answer
-        assert "On-call handbook › Rota" in answer
-        assert "OPENAI_API_KEY" in answer
-        assert "The rota changes every Monday." in tab.source("[2]").inner_text()
-        assert "Nothing in the wiki matches" in tab.ask("nothing")
-        assert "Run confluence-mcp ingest first." in tab.ask("broken")
-        assert tab.left == []
+    assert "Up to five days carry over" in shown
+    tab.page.locator("a.element-link", has_text="[2]").first.wait_for()
+    assert tab.page.locator("#side-view-title").inner_text() == "[1]"
+    assert tab.page.locator("#side-view-content").inner_text() == shown
+
+
+def test_buttons_and_fields_speak_the_language_of_the_browser(
+    chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
+) -> None:
+    search = ToolCall("search_confluence", {"query": "vacation"})
+    endpoint.reply = looks_up_then_says(search, text="Fünf Tage [1].")
+    tab.page.add_init_script("Object.defineProperty(navigator, 'language', {value: 'de-AT'})")
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.open(chat)
+
+    tab.ask("Wie viele Tage?")
+    tab.page.get_by_role("button", name="Antwort mit Quellen kopieren").click()
+    tab.page.locator("svg.lucide-check").wait_for()
+
+    copied = tab.page.evaluate("navigator.clipboard.readText()")
+    assert tab.page.locator("#chat-input").get_attribute("placeholder") == "Das Wiki fragen…"
+    assert tab.page.get_by_role("button", name="Quelle 1").count() == 2
+    assert copied == (
+        "Fünf Tage [1].\n\nQuellen:\n"
+        "[1] Vacation › Days › Carry-over <https://wiki.invalid/pages/101#carry-over>"
+    )
+
+
+def second_connection(tab: ChatTab) -> list[Route]:
+    """Keeps the page from connecting for the second time; it does so while it is opened."""
+    begun: list[str] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "sid=" not in route.request.url:
+            begun.append(route.request.url)
+            if len(begun) == 2:
+                held.append(route)
+                return
+        route.continue_()
+
+    tab.page.route("**/ws/socket.io/**", hold)
+    return held
+
+
+def test_without_a_model_passages_are_shown_as_soon_as_the_server_is_there(
+    chats: Chats, tab: ChatTab
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port: int = silent.getsockname()[1]
+        with chats({"CONFLUENCE_MCP_URL": f"http://127.0.0.1:{port}/mcp"}) as chat:
+            second = second_connection(tab)
+            tab.open(chat)
+            while not second:
+                tab.page.wait_for_timeout(50)
+            welcome = tab.page.locator("#welcome-screen").inner_text()
+            tab.page.locator("#chat-input").press_sequentially("vacation carry-over")
+            # What is told now, the page can hear only when it is told again.
+            silent.close()
+            httpx.get(f"{chat.url}/project/settings", trust_env=False)
+            second.pop().continue_()
+            missing = tab.page.locator("[data-step-type=assistant_message]").inner_text()
+
+            with wiki_at(port):
+                tab.page.locator("#chat-submit").click()
+                answer = tab.answer(before=1)
+                step = tab.steps()
+                source = tab.source("[2]").inner_text()
+                nothing, broken = tab.ask("nothing"), tab.ask("broken")
+
+    assert "No chat model is set" in welcome
+    assert missing.startswith("The wiki cannot be reached")
+    assert "cannot be reached" in missing.partition("\n")[2]
+    assert "CONFLUENCE_MCP_URL" in missing
+    assert tab.page.locator("[data-step-type=user_message]").first.inner_text() == (
+        "vacation carry-over"
+    )
+    assert step == ["Searching for “vacation carry-over”: 2 passages"]
+    assert "Up to five days carry over until the end of March." in answer
+    assert "On-call handbook › Rota" in answer
+    assert "OPENAI_API_KEY" in answer
+    assert "The rota changes every Monday." in source
+    assert "Nothing in the wiki matches" in nothing
+    assert "Run confluence-mcp ingest first." in broken
+    assert tab.left == []
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"CONFLUENCE_MCP_URL": "http://127.0.0.1:9/mcp"}, "cannot be reached"),
-        ({"CONFLUENCE_MCP_COMMAND": "no-such-program serve"}, "there is no program"),
-        ({"CONFLUENCE_MCP_COMMAND": COMPLAINING}, "no index here"),
-    ],
+    ("command", "said"),
+    [("no-such-program serve", "there is no program"), (COMPLAINING, "no index here")],
 )
-def test_a_server_that_cannot_be_used_is_explained(
-    chats: Chats, tab: ChatTab, variables: dict[str, str], said: str
-) -> None:
-    with chats(variables) as chat:
-        tab.open(chat)
-        first = tab.page.locator("[data-step-type=assistant_message]").inner_text()
+def test_a_server_that_cannot_be_started_is_explained(command: str, said: str) -> None:
+    told = subprocess.run(
+        [str(CLIENTS / ".venv" / "bin" / "python"), "-c", CONNECTS],
+        cwd=CLIENTS,
+        env={"PATH": os.environ["PATH"], "CONFLUENCE_MCP_COMMAND": command},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
-        answer = tab.ask("vacation")
-
-        assert first.startswith("The wiki cannot be reached")
-        for text in (first, answer):
-            assert said in text
-            assert next(iter(variables)) in text
-            assert "Traceback" not in text
+    assert said in told
+    assert "CONFLUENCE_MCP_COMMAND" in told
+    assert "Traceback" not in told

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 from chat_feedback import export
@@ -91,6 +92,28 @@ async def test_a_conversation_comes_back_in_the_order_in_which_it_was_said(
     assert whole.thread.metadata == {"chat_settings": {"spaces": ["ENG"]}}
     assert len(whole.thread.name or "") == 255
     assert [(one.content["name"], one.body) for one in whole.elements] == [("[1]", b"the source")]
+
+
+async def test_what_is_on_its_way_to_a_deleted_conversation_is_not_kept(
+    store: ConversationStore, memory: ConversationMemory, url: str
+) -> None:
+    thread_id, others = new_id(), new_id()
+    await said(store, ADA, "Still there?", others)
+    await said(store, ADA, "How?", thread_id)
+
+    async with anyio.create_task_group() as group:
+        for number in range(6):
+            group.start_soon(said, store, ADA, f"at once {number}", thread_id)
+        group.start_soon(store.drop_thread, ADA, thread_id)
+        group.start_soon(store.drop_thread, BOB, others)
+    step_id = await said(store, ADA, "the rest", thread_id)
+    await store.keep_thread(ADA, thread_id, "again", {})
+    await store.keep_element(ADA, thread_id, {"id": new_id(), "forId": step_id}, b"source")
+    await memory.keep(ADA, thread_id, KeptTurn(step_id, "How?", "So [1]."), sources())
+    await said(store, ADA, "Still here.", others)
+
+    assert await store.thread(ADA, thread_id) is None
+    assert [rows(url, table) for table in ("thread", "step", "element", "turn")] == [1, 2, 0, 0]
 
 
 async def test_nobody_reaches_what_is_anothers_even_with_its_ids(
@@ -241,7 +264,7 @@ async def test_two_chats_that_start_at_once_make_one_schema(postgres: Postgres) 
         with pytest.raises(StoreError, match="newer chat"):
             prepare(url)
 
-    assert versions == [(1,)]
+    assert versions == [(1,), (2,)]
 
 
 async def test_a_database_that_is_gone_is_told_without_what_was_to_be_kept(

@@ -1,6 +1,7 @@
 """Two people at one chat: each sees what is theirs, and finds it again."""
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -140,9 +141,10 @@ def base(served: Served, endpoint: OpenAIEndpoint, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def office(postgres: Postgres, served: Served, base: Env, chats: Chats) -> Generator[Office]:
-    with postgres.copy_of(DATABASE) as name:
+    with postgres.copy_of(DATABASE) as name, provider(served.keys["visitor"]) as oauth:
         kept = postgres.url(name)
-        environment = base | {"CHAT_SIGN_IN": "password", "CHAT_DATABASE_URL": kept}
+        environment = base | oauth
+        environment |= {"CHAT_SIGN_IN": "password, oauth", "CHAT_DATABASE_URL": kept}
         for user, password in PASSWORDS.items():
             said = f"{password}\n{served.keys[user]}\n"
             added = run(environment, "user", "add", user, said=said)
@@ -200,6 +202,15 @@ def signed_in(tab: ChatTab, office: Office, name: str) -> None:
     tab.page.wait_for_selector("#chat-input")
 
 
+def delete(tab: ChatTab, name: str) -> None:
+    thread = tab.page.locator("#thread-history a", has_text=name)
+    thread.hover()
+    thread.locator("#thread-options").click()
+    tab.page.locator("#delete-thread").click()
+    tab.page.get_by_role("button", name="Confirm").click()
+    expect(thread).to_have_count(0)
+
+
 def test_two_people_see_different_answers_and_only_their_own_conversations(
     somebody: Somebody, office: Office, hers: Asked
 ) -> None:
@@ -242,15 +253,36 @@ def test_a_deleted_conversation_is_gone(somebody: Somebody, office: Office) -> N
     with somebody() as bob:
         signed_in(bob, office, "bob")
         bob.ask("Is this to be forgotten?")
-        thread = bob.page.locator("#thread-history a", has_text="Is this to be forgotten?")
 
-        thread.hover()
-        thread.locator("#thread-options").click()
-        bob.page.locator("#delete-thread").click()
-        bob.page.get_by_role("button", name="Confirm").click()
-        expect(thread).to_have_count(0)
+        delete(bob, "Is this to be forgotten?")
 
     assert "Is this to be forgotten?" not in everything_kept(office)
+
+
+def test_a_conversation_that_is_deleted_while_it_is_answered_does_not_come_back(
+    somebody: Somebody, office: Office, endpoint: OpenAIEndpoint
+) -> None:
+    may_answer = Event()
+
+    def waits(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> Any:
+        assert messages[-1]["role"] != "tool" or may_answer.wait(60)
+        return looks_up(messages, tools)
+
+    endpoint.reply = waits
+    with somebody() as bob:
+        signed_in(bob, office, "bob")
+        try:
+            bob.send("Is this to vanish?")
+            bob.page.locator("[data-step-type=tool]", has_text="passages").wait_for()
+            delete(bob, "Is this to vanish?")
+        finally:
+            may_answer.set()
+            endpoint.reply = looks_up
+        bob.ask("Is this to stay?")
+
+    kept = everything_kept(office)
+    assert "Is this to stay?" in kept
+    assert "Is this to vanish?" not in kept
 
 
 def test_thumbs_are_exported_with_their_questions(somebody: Somebody, office: Office) -> None:
@@ -347,14 +379,10 @@ def test_a_key_that_ends_is_told_and_a_user_who_is_removed_is_out(
 
 
 def test_whoever_a_provider_lets_in_asks_with_the_token_that_it_gave(
-    somebody: Somebody, served: Served, base: Env, chats: Chats
+    somebody: Somebody, served: Served, office: Office
 ) -> None:
-    with (
-        provider(served.keys["visitor"]) as variables,
-        chats(base | variables | {"CHAT_SIGN_IN": "oauth"}) as chat,
-        somebody() as visitor,
-    ):
-        visitor.page.goto(chat.url)
+    with somebody() as visitor:
+        visitor.page.goto(office.chat.url)
         visitor.page.get_by_role("button", name="Continue with").click()
         visitor.page.wait_for_selector("#chat-input")
         answer = visitor.ask(QUESTION)
@@ -369,7 +397,7 @@ def test_whoever_a_provider_lets_in_asks_with_the_token_that_it_gave(
     assert served.keys["visitor"] not in str(cookies)
 
 
-def test_whom_a_proxy_names_asks_with_the_token_that_it_adds(
+def test_whom_a_proxy_names_below_its_path_asks_with_the_token_that_it_adds(
     somebody: Somebody, served: Served, base: Env, chats: Chats
 ) -> None:
     added = {
@@ -378,27 +406,37 @@ def test_whom_a_proxy_names_asks_with_the_token_that_it_adds(
         "X_Forwarded_For": "203.0.113.7",
     }
     with (
-        chats(base | {"CHAT_SIGN_IN": "proxy"}) as chat,
+        chats(base | {"CHAT_SIGN_IN": "proxy", "CHAINLIT_ROOT_PATH": "/wiki/"}) as chat,
         somebody(**added) as proxied,
         httpx.Client(base_url=chat.url) as direct,
     ):
-        proxied.page.goto(chat.url)
+        proxied.page.goto(f"{chat.url}/wiki/")
         proxied.page.wait_for_selector("#chat-input")
         answer = proxied.ask(QUESTION)
-        refused = direct.post("/auth/header")
+        source = proxied.source("[1]").inner_text()
+        refused = direct.post("/wiki/auth/header")
+        health = direct.get("/wiki/health")
+        elsewhere = direct.get("/health")
 
     assert answer.startswith("Use the snapshot")
+    assert SNAPSHOT in source
     assert refused.status_code == 401
+    assert (health.status_code, health.json()) == (200, {"status": "ok"})
+    assert elsewhere.status_code == 404
 
 
 @contextmanager
 def provider(token: str) -> Generator[Env]:
     """Variables of an identity provider that lets everybody in as Ada."""
 
+    challenges: list[str] = []
+
     class Provider(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
             if self.path.startswith("/authorize"):
+                challenges.append(asked["code_challenge"][0])
+                assert asked["code_challenge_method"] == ["S256"]
                 back = {"code": "once", "state": asked["state"][0]}
                 self.send_response(302)
                 self.send_header("Location", f"{asked['redirect_uri'][0]}?{urlencode(back)}")
@@ -408,7 +446,10 @@ def provider(token: str) -> Generator[Env]:
             self.answer({"sub": "7", "email": "ada@example.com"})
 
         def do_POST(self) -> None:
-            assert b"code=once" in self.rfile.read(int(self.headers["Content-Length"]))
+            said = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            assert said["code"] == ["once"]
+            proof = hashlib.sha256(said["code_verifier"][0].encode()).digest()
+            assert base64.urlsafe_b64encode(proof).decode().rstrip("=") == challenges.pop()
             self.answer({"access_token": token, "token_type": "Bearer"})
 
         def answer(self, said: dict[str, str]) -> None:
@@ -461,7 +502,7 @@ def everything_kept(office: Office) -> str:
         tables = connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'chat' ORDER BY tablename"
         ).fetchall()
-        assert len(tables) == 8
+        assert len(tables) == 9
         return "\n".join(
             str(connection.execute(
                 sql.SQL("SELECT * FROM chat.{}").format(sql.Identifier(name))

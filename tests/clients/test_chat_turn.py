@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chat_errors import ModelError
 from chat_filters import NO_FILTERS, ChatFilters
-from chat_lookups import LookUp, Outcome
+from chat_lookups import LookUp, Outcome, Tell
 from chat_model import ChatModel
 from chat_settings import ChatSettings
 from chat_turn import INSTRUCTIONS, REMEMBERED_MESSAGES, ROUNDS, Answer, Conversation, Turn
@@ -57,7 +57,12 @@ class Paper:
     async def show(self, made: LookUp) -> None:
         self.events.append(f"found {len(made.sources)}")
 
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> Outcome:
+    async def tell(self, said: str) -> None:
+        self.events.append(said)
+
+    async def call(
+        self, tool: str, arguments: Mapping[str, object], tell: Tell | None = None
+    ) -> Outcome:
         self.asked.append(arguments)
         return Outcome(FOUND, json.dumps(FOUND))
 

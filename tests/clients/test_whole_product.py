@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.clients.conftest import (
     free_port,
     wait_until_up,
 )
+from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint, ToolCall, openai_endpoint
 
 SPACE = PROJECT / "ingest" / "sample_space" / "PEOPLE"
@@ -32,64 +34,84 @@ FOCUSED = "document.activeElement.id || document.activeElement.getAttribute('ari
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """A home whose index holds one space of the sample wiki."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [*PROGRAM, "ingest", "--export", str(SPACE)],
-            env=environment(Path(folder)), cwd=PROJECT, check=True, capture_output=True,
-        )  # fmt: skip
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
 def endpoint() -> Iterator[OpenAIEndpoint]:
     with openai_endpoint() as endpoint:
         yield endpoint
 
 
+@dataclass(slots=True)
+class Served:
+    """The real server over HTTP, which can be killed."""
+
+    environment: dict[str, str]
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, whether it runs or not."""
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        command = [*PROGRAM, "serve", "--transport", "http", "--port", str(self.port)]
+        self.process = subprocess.Popen(command, env=self.environment, cwd=PROJECT)
+        wait_until_up(self.url, self.process)
+
+    def kill(self) -> None:
+        """Ends it without a word."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """It is gone within the `with`, and back after it."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+
 @pytest.fixture(scope="module")
-def chat(chats: Chats, endpoint: OpenAIEndpoint, home: Path) -> Iterator[RunningChat]:
+def server(
+    postgres: Postgres, migrated_template: str, endpoint: OpenAIEndpoint
+) -> Iterator[Served]:
+    """A server whose index holds one space of the sample wiki."""
+    with postgres.copy_of(migrated_template) as name:
+        index = environment(postgres.url(name))
+        subprocess.run(
+            [*PROGRAM, "ingest", "--export", str(SPACE)],
+            env=index, cwd=PROJECT, check=True, capture_output=True,
+        )  # fmt: skip
+        served = Served(index | model(endpoint))
+        served.start()
+        yield served
+        served.kill()
+
+
+@pytest.fixture(scope="module")
+def chat(chats: Chats, endpoint: OpenAIEndpoint, server: Served) -> Iterator[RunningChat]:
     """A chat with a model, beside a server that runs already."""
-    model = {"OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "k", "CHAT_MODEL": "scripted"}
-    with serving(home, model) as (url, _), chats({"CONFLUENCE_MCP_URL": url} | model) as chat:
+    with chats({"CONFLUENCE_MCP_URL": server.url} | model(endpoint)) as chat:
         yield chat
 
 
-@contextmanager
-def serving(
-    home: Path, model: dict[str, str] | None = None
-) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
-    """The real server over HTTP: its address, and its process."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/mcp"
-    process = subprocess.Popen(
-        [*PROGRAM, "serve", "--transport", "http", "--port", str(port)],
-        env=environment(home) | (model or {}),
-        cwd=PROJECT,
-    )
-    try:
-        wait_until_up(url, process)
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def model(endpoint: OpenAIEndpoint) -> dict[str, str]:
+    """Variables of the chat model."""
+    return {"OPENAI_BASE_URL": endpoint.url, "OPENAI_API_KEY": "k", "CHAT_MODEL": "scripted"}
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(postgres_url: str) -> dict[str, str]:
     """Variables of the index alone."""
     return {
         "PATH": os.environ["PATH"],
-        "CONFLUENCE_MCP_HOME": str(home),
+        "POSTGRES_URL": postgres_url,
         "CONFLUENCE_URL": "https://harbourlight.example/wiki",
         "EMBEDDING_MODEL": "local",
         "PYTHONPATH": str(PROJECT),
     }
-
-
-def started_by_the_chat(home: Path) -> dict[str, str]:
-    """Variables of a chat that starts the real server."""
-    return environment(home) | {"CONFLUENCE_MCP_COMMAND": shlex.join([*PROGRAM, "serve"])}
 
 
 def asks_the_wiki(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> Any:
@@ -142,6 +164,29 @@ def test_an_answer_is_shown_with_its_quote_in_its_place(
     tab.keep_picture("answer")
 
 
+def test_what_the_server_does_is_told_while_it_works(
+    chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
+) -> None:
+    may_answer = Event()
+
+    def waits(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> Any:
+        assert tools or may_answer.wait(60)
+        return asks_the_wiki(messages, tools)
+
+    endpoint.reply = waits
+    tab.open(chat)
+    try:
+        tab.send(QUESTION)
+        running = tab.page.locator("[data-step-type=tool] .loading-shimmer", has_text="Reading")
+        told = running.inner_text()
+    finally:
+        may_answer.set()
+    tab.page.locator("a.element-link").first.wait_for()
+
+    assert re.fullmatch(r"Reading \d+ passages of \d+ pages: .*Holidays and leave.*", told)
+    assert tab.steps() == [f"Looking for the answer to “{QUESTION}”: 1 quote"]
+
+
 def test_a_follow_up_reaches_the_model_with_what_was_said(
     chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
 ) -> None:
@@ -179,7 +224,7 @@ def test_another_answer_takes_the_place_of_the_last_in_memory_and_stays_below_it
 def test_a_copied_answer_names_its_sources(
     chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
 ) -> None:
-    endpoint.reply = searches("Ten days [1].")
+    endpoint.reply = searches("Ten **KEY:Title** days, `a\\:b` [1].")
     tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.open(chat)
     tab.ask(QUESTION)
@@ -188,8 +233,11 @@ def test_a_copied_answer_names_its_sources(
     tab.page.locator("svg.lucide-check").wait_for()
 
     copied = tab.page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("Ten days [1].\n\nSources: [1] [")
-    assert "](<https://harbourlight.example/wiki/spaces/PEOPLE/pages/" in copied
+    assert re.fullmatch(
+        r"Ten \*\*KEY:Title\*\* days, `a\\:b` \[1\]\.\n\nSources:\n"
+        r"\[1\] [^\\\[\]]+ <https://harbourlight\.example/wiki/spaces/PEOPLE/pages/[^>\s]+>",
+        copied,
+    )
 
 
 def test_questions_to_begin_with_are_of_this_wiki(
@@ -225,6 +273,35 @@ def test_filters_win_against_the_model(
     assert inside.endswith(" passages")
     assert lately.startswith("Searching for “unused leave” in PEOPLE, changed since ")
     assert lately.endswith(": nothing found")
+
+
+def test_a_task_of_the_server_asks_for_what_it_needs_and_is_asked_again_as_it_was(
+    chat: RunningChat, endpoint: OpenAIEndpoint, tab: ChatTab
+) -> None:
+    endpoint.reply = searches("They agree [1].")
+    tab.open(chat)
+    tab.page.locator("#chat-input").press_sequentially("/comp")
+    tab.page.get_by_text("Tells where two Confluence pages agree").wait_for()
+    tab.keep_picture("tasks")
+    tab.page.keyboard.press("Enter")
+
+    tab.send("PEOPLE:Holidays and leave")
+    needed = tab.answer(before=0)
+    answer = tab.ask("PEOPLE:Working from abroad")
+    again = tab.ask_again()
+
+    assert needed.startswith("KEY:Title (ENG:VPN), page id or address.")
+    assert answer.startswith("They agree")
+    assert again.startswith("They agree")
+    assert tab.source("[1]").is_visible()
+    first, second = [request.body["messages"] for request in endpoint.requests[-4::2]]
+    assert first == second
+    assert [message["role"] for message in first] == ["system", "user"]
+    assert first[1]["content"].startswith("Compare these two Confluence pages for me.")
+    assert "Holidays and leave" in first[1]["content"]
+    assert first[1]["content"].endswith("look up what you use of it.")
+    _choose(tab, "People (PEOPLE)", None)
+    assert tab.ask_again().startswith("Tasks look at the whole wiki")
 
 
 def test_a_small_screen_shows_the_source_on_a_sheet_of_its_own(
@@ -292,51 +369,43 @@ def test_the_dark_page_shows_the_same(
     tab.keep_picture("dark")
 
 
-def test_without_a_model_the_passages_are_shown(chats: Chats, home: Path, tab: ChatTab) -> None:
-    with chats(started_by_the_chat(home)) as chat:
-        tab.open(chat)
-        welcome = tab.page.locator("#welcome-screen").inner_text()
-
-        answer = tab.ask("carry unused leave days over")
-
-        assert "No chat model is set" in welcome
-        assert "OPENAI_API_KEY" in welcome
-        assert "Holidays and leave" in answer
-        assert "Carrying days over" in answer
-
-
-def test_a_server_that_goes_away_is_explained_with_the_command_that_mends_it(
-    chats: Chats, home: Path, tab: ChatTab
+def test_a_server_that_goes_away_is_explained_until_it_is_back(
+    chat: RunningChat, endpoint: OpenAIEndpoint, server: Served, tab: ChatTab
 ) -> None:
-    with serving(home) as (url, server), chats({"CONFLUENCE_MCP_URL": url}) as chat:
-        tab.open(chat)
-        before = tab.ask("carry unused leave days over")
-        server.kill()
-        server.wait(timeout=30)
-
+    endpoint.reply = searches("Ten days [1].")
+    tab.open(chat)
+    before = tab.ask(QUESTION)
+    with server.away():
         after = tab.ask("And now?")
         tab.page.goto(chat.url)
         first = tab.page.locator("[data-step-type=assistant_message]").inner_text()
-
-        assert "Holidays and leave" in before
-        assert "cannot be reached" in after
-        assert first.startswith("The wiki cannot be reached")
-        assert "confluence-mcp serve --transport http" in after
-        assert "confluence-mcp serve --transport http" in first
-        assert "Traceback" not in after + first
         tab.keep_picture("server-missing")
 
+    again = tab.ask(QUESTION)
 
-def test_an_empty_index_is_explained_before_anything_is_asked(chats: Chats, tab: ChatTab) -> None:
-    # Not in the folder of pytest, which the account that runs Postgres cannot enter.
-    with tempfile.TemporaryDirectory() as home, chats(started_by_the_chat(Path(home))) as chat:
-        tab.open(chat)
+    assert before.startswith("Ten days")
+    assert "cannot be reached" in after
+    assert first.startswith("The wiki cannot be reached")
+    assert "confluence-mcp serve --transport http" in after
+    assert "confluence-mcp serve --transport http" in first
+    assert "Traceback" not in after + first
+    assert again.startswith("Ten days")
 
-        first = tab.page.locator("[data-step-type=assistant_message]").inner_text()
 
-        assert first.startswith("There is nothing to read yet")
-        assert "confluence-mcp ingest" in first
-        tab.keep_picture("index-missing")
+def test_an_empty_index_is_explained_before_anything_is_asked(
+    chats: Chats, postgres: Postgres, migrated_template: str, tab: ChatTab
+) -> None:
+    with postgres.copy_of(migrated_template) as name:
+        # The chat starts the server here.
+        command = {"CONFLUENCE_MCP_COMMAND": shlex.join([*PROGRAM, "serve"])}
+        with chats(environment(postgres.url(name)) | command) as chat:
+            tab.open(chat)
+
+            first = tab.page.locator("[data-step-type=assistant_message]").inner_text()
+
+            assert first.startswith("There is nothing to read yet")
+            assert "confluence-mcp ingest" in first
+            tab.keep_picture("index-missing")
 
 
 def _choose(tab: ChatTab, space: str | None, period: str | None) -> None:

@@ -1,25 +1,91 @@
-// What Chainlit's page leaves out for people with a keyboard, a screen reader or a small screen,
-// and the marking of quoted words in a source. It only adds names, roles and focus to the page.
+// What Chainlit's page leaves out for people with a keyboard, a screen reader or a small screen, the
+// marking of quoted words in a source, and what is copied and typed. It adds to the page and takes
+// nothing away.
 (() => {
   "use strict";
 
+  const WORDS = {
+    en: {
+      newChat: "New chat",
+      send: "Send the question",
+      stop: "Stop answering",
+      filters: "Filters",
+      account: "Your account",
+      question: "Your question",
+      copy: "Copy the answer with its sources",
+      copyCode: "Copy the code",
+      again: "Ask again for another answer",
+      newest: "Go to the newest message",
+      helpful: "Helpful",
+      notHelpful: "Not helpful",
+      close: "Close the source",
+      width: "Width of the source",
+      source: "Source",
+      sources: "Sources",
+      looking: "Looking it up.",
+    },
+    de: {
+      newChat: "Neuer Chat",
+      send: "Frage senden",
+      stop: "Antwort abbrechen",
+      filters: "Filter",
+      account: "Ihr Konto",
+      question: "Ihre Frage",
+      copy: "Antwort mit Quellen kopieren",
+      copyCode: "Code kopieren",
+      again: "Noch einmal fragen",
+      newest: "Zur neuesten Nachricht",
+      helpful: "Hilfreich",
+      notHelpful: "Nicht hilfreich",
+      close: "Quelle schließen",
+      width: "Breite der Quelle",
+      source: "Quelle",
+      sources: "Quellen",
+      looking: "Wird nachgeschlagen.",
+    },
+    fr: {
+      newChat: "Nouvelle conversation",
+      send: "Envoyer la question",
+      stop: "Arrêter la réponse",
+      filters: "Filtres",
+      account: "Votre compte",
+      question: "Votre question",
+      copy: "Copier la réponse avec ses sources",
+      copyCode: "Copier le code",
+      again: "Demander une autre réponse",
+      newest: "Aller au dernier message",
+      helpful: "Utile",
+      notHelpful: "Pas utile",
+      close: "Fermer la source",
+      width: "Largeur de la source",
+      source: "Source",
+      sources: "Sources",
+      looking: "Recherche en cours.",
+    },
+  };
+  // Chainlit goes by the browser's language, too.
+  const words = WORDS[navigator.language.slice(0, 2).toLowerCase()] ?? WORDS.en;
+  const COPY = "button:has(> svg.lucide-copy), button:has(> svg.lucide-check)";
   const NAMES = [
-    ["#new-chat-button", "New chat"],
-    ["#chat-submit", "Send the question"],
-    ["#stop-button", "Stop answering"],
-    ["#chat-settings-open-modal", "Filters"],
-    ["#user-nav-button", "Your account"],
-    ["#chat-input", "Your question"],
-    ["button:has(> svg.lucide-copy), button:has(> svg.lucide-check)", "Copy the answer with its sources"],
-    ["button:has(> svg.lucide-refresh-cw)", "Ask again for another answer"],
-    ["button:has(> svg.lucide-arrow-down)", "Go to the newest message"],
-    ["button:has(> svg.lucide-thumbs-up)", "Helpful"],
-    ["button:has(> svg.lucide-thumbs-down)", "Not helpful"],
-    ["#side-view-title button, [role=dialog]:has(> #side-view-content) > button", "Close the source"],
-    ["[role=separator][tabindex]", "Width of the source"],
+    ["#new-chat-button", words.newChat],
+    ["#chat-submit", words.send],
+    ["#stop-button", words.stop],
+    ["#chat-settings-open-modal", words.filters],
+    ["#user-nav-button", words.account],
+    ["#chat-input", words.question],
+    [COPY, words.copyCode],
+    [`.ai-message :is(${COPY}):not(.message-content *)`, words.copy],
+    ["button:has(> svg.lucide-refresh-cw)", words.again],
+    ["button:has(> svg.lucide-arrow-down)", words.newest],
+    ["button:has(> svg.lucide-thumbs-up)", words.helpful],
+    ["button:has(> svg.lucide-thumbs-down)", words.notHelpful],
+    ["#side-view-title button, [role=dialog]:has(> #side-view-content) > button", words.close],
+    ["[role=separator][tabindex]", words.width],
   ];
-  let marker = null; // the link whose source is asked for, or shown
+  let place = -1; // of the link whose source is asked for, or shown: links are made anew
   let isOpen = false;
+
+  const links = () => [...document.querySelectorAll("a.element-link")];
 
   const panel = () => document.getElementById("side-view-content");
   const closer = () =>
@@ -31,8 +97,10 @@
   }
 
   function nameThings() {
+    const names = new Map();
     for (const [selector, name] of NAMES)
-      for (const element of document.querySelectorAll(selector)) set(element, "aria-label", name);
+      for (const element of document.querySelectorAll(selector)) names.set(element, name);
+    for (const [element, name] of names) set(element, "aria-label", name);
     const input = document.getElementById("chat-input");
     if (input) {
       set(input, "role", "textbox");
@@ -56,7 +124,7 @@
       set(step, "aria-level", "2");
     for (const link of document.querySelectorAll("a.element-link")) {
       set(link, "role", "button");
-      set(link, "aria-label", `Source ${link.textContent.replace(/\D/g, "")}`);
+      set(link, "aria-label", `${words.source} ${link.textContent.replace(/\D/g, "")}`);
     }
   }
 
@@ -79,7 +147,7 @@
     if (runs === answering) return;
     answering = runs;
     const answers = document.querySelectorAll("[data-step-type=assistant_message] .message-content");
-    status.textContent = runs ? "Looking it up." : (answers[answers.length - 1]?.textContent ?? "");
+    status.textContent = runs ? words.looking : (answers[answers.length - 1]?.textContent ?? "");
   }
 
   // Chainlit opens all sources whenever some arrive. Here one opens when somebody asks for it.
@@ -89,12 +157,16 @@
       // The page may change once more before the source that was asked for is there.
       if (!isOpen) return;
       isOpen = false;
-      if (marker?.isConnected) marker.focus({ preventScroll: true });
-      marker = null;
+      links()[place]?.focus({ preventScroll: true });
+      place = -1;
       return;
     }
-    if (!marker || shown.children.length > 1) {
-      marker = null;
+    if (isOpen && place >= 0 && shown.children.length > 1) {
+      links()[place]?.click(); // those of a new answer came while somebody reads this one
+      return;
+    }
+    if (place < 0 || shown.children.length > 1) {
+      place = -1;
       isOpen = false;
       closer()?.click();
       return;
@@ -153,8 +225,8 @@
       const link = event.target.closest?.("a.element-link");
       if (!link) return;
       event.preventDefault();
-      marker = link;
-      delete panel()?.dataset.reached;
+      place = links().indexOf(link);
+      if (event.isTrusted) delete panel()?.dataset.reached;
     },
     true,
   );
@@ -169,9 +241,91 @@
       closer()?.click();
   });
 
+  // Chainlit has one field on the first page and another below messages; what is in the first
+  // would be lost when a message arrives that nobody asked for.
+  let field = null;
+  let typed = "";
+
+  function keepTyped() {
+    const input = document.getElementById("chat-input");
+    if (!input || input === field) return;
+    field = input;
+    if (!typed || input.value) return;
+    const { set: write } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value");
+    write.call(input, typed); // as the browser does, or React does not see it
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function isSent() {
+    const button = document.getElementById("chat-submit");
+    if (button && !button.disabled) typed = "";
+  }
+
+  document.addEventListener(
+    "input",
+    (event) => {
+      if (event.target.id === "chat-input") typed = event.target.value;
+    },
+    true,
+  );
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing;
+      if (isEnter && event.target.id === "chat-input") isSent();
+    },
+    true,
+  );
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest?.("#chat-submit")) isSent();
+    },
+    true,
+  );
+
+  // What is copied is Markdown that goes elsewhere: without the signs that keep this page from
+  // reading a title as Markdown, and with addresses that can be read.
+  const LINK = /\[((?:\\.|[^\]\\])*)\]\(<([^>]*)>\)/g;
+  const CODE = /(^(`{3,}|~{3,})[^]*?(?:^\2|$(?![^]))|(`+)(?!`)[^]*?\3)/m;
+
+  function toCopy(markdown) {
+    const [answer, sources] = markdown.split(/\n\nSources: (?=\[\d+\] [^\n]*$)/);
+    const listed = sources?.split(/ · (?=\[\d+\] )/).map(withoutSigns) ?? [];
+    return [withoutSigns(answer), ...(sources ? ["", `${words.sources}:`, ...listed] : [])].join("\n");
+  }
+
+  function withoutSigns(markdown) {
+    const [, code] = CODE.exec(markdown) ?? [];
+    if (!code) return markdown.replace(LINK, "$1 <$2>").replace(/\\([\\`*_[\]<>#|~:!])/g, "$1");
+    const at = markdown.indexOf(code);
+    const [before, after] = [markdown.slice(0, at), markdown.slice(at + code.length)];
+    return withoutSigns(before) + code + withoutSigns(after);
+  }
+
+  function withoutButtons(html) {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const link of page.querySelectorAll("a.element-link")) link.replaceWith(link.textContent);
+    return page.body.innerHTML;
+  }
+
+  const changed = (item, type, change) =>
+    item.getType(type).then((blob) => blob.text()).then((text) => new Blob([change(text)], { type }));
+
+  const write = navigator.clipboard?.write?.bind(navigator.clipboard);
+  if (write)
+    navigator.clipboard.write = ([item]) =>
+      write([
+        new ClipboardItem({
+          "text/plain": changed(item, "text/plain", toCopy),
+          "text/html": changed(item, "text/html", withoutButtons),
+        }),
+      ]);
+
   let waiting = false;
   function look() {
     waiting = false;
+    keepTyped();
     nameThings();
     tell();
     holdPanel();
