@@ -13,7 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from confluence_mcp.logs import log_to_stderr, tell
+from confluence_mcp.misspelt import misspelt_here
 from index.errors import BadRequest, ConfigurationError, ConfluenceMcpError
+from index.event_loop import run
+from index.trace_export import exported
 
 if TYPE_CHECKING:
     from index.database import Database
@@ -30,15 +34,20 @@ MOST_DAYS = 3_650
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0 when done, 1 when it failed, 2 for wrong usage or settings."""
     _print_whatever_comes()
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    _log_to_stderr(options)
+    if options.directory is not None:
+        os.chdir(options.directory)
+    log_to_stderr(options.log_level, verbose=options.verbose)
+    for sentence in misspelt_here():
+        tell(sentence)
     try:
-        code = command(options)
+        with exported():
+            code = command(options)
         sys.stdout.flush()
         return code
     except ConfluenceMcpError as error:
-        print(error, file=sys.stderr)
+        tell(str(error), logging.ERROR)
         return MISUSED if isinstance(error, ConfigurationError | BadRequest) else FAILED
     except KeyboardInterrupt:
         return FAILED
@@ -54,19 +63,24 @@ def _print_whatever_comes() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
     parser = argparse.ArgumentParser(
         prog="confluence-mcp",
         description="Find, read and cite what a company knows in Confluence. "
         "Without a command: serve MCP over stdio.",
-        epilog="Settings come from the environment or from .env in the current folder; README.md "
-        "has a table of them.",
+        epilog="Settings come from the environment or from .env in the current folder; "
+        ".env.example lists them, docs/reference/variables.md tells them.",
     )
     parser.add_argument("--version", action="version", version=version("confluence-mcp"))
     parser.add_argument("--verbose", action="store_true", help="log details to standard error")
+    parser.add_argument(
+        "--directory", type=_folder, metavar="DIR", help="run in this folder, with its .env"
+    )
     parser.set_defaults(command=serve, transport="stdio", log_level=logging.INFO)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands.add_parser("demo", help="see it work on a sample wiki"))
+    _add_setup(commands.add_parser("setup", help="set it up by questions, and plug it in"))
     _add_ingest(commands.add_parser("ingest", help="take Confluence into the index"))
     _add_worker(commands.add_parser("worker", help="share one ingest with other workers"))
     _add_serve(commands.add_parser("serve", help="serve MCP over stdio or HTTP"))
@@ -78,15 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands.add_parser("doctor", help="tell what is wrong, and who is shown what"))
     _add_token(commands.add_parser("token", help="make and revoke keys for the HTTP server"))
     _add_database(commands.add_parser("database", help="lend the embedded Postgres to a program"))
+    _add_backup(commands.add_parser("backup", help="write the index to a file"))
+    _add_restore(commands.add_parser("restore", help="put a backup into an empty database"))
     return parser
-
-
-def _log_to_stderr(options: argparse.Namespace) -> None:
-    level = logging.DEBUG if options.verbose else options.log_level
-    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=level, stream=sys.stderr, format=form)
-    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "mcp", "sse_starlette"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +106,48 @@ def demo(_: argparse.Namespace) -> int:
     from confluence_mcp.demo import run_demo
 
     return _run(run_demo)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    return Path(text).absolute()
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--yes", action="store_true", help="ask nothing: take what .env and the environment say")
+    add("--no-ingest", action="store_true", help="leave the first ingest for later")
+    add(
+        "--client",
+        action="append",
+        metavar="NAME",
+        help="only write the entry of claude-desktop, claude-code, vscode, cursor, jetbrains, zed "
+        "or all; may be repeated",
+    )
+    add("--project", type=_folder, metavar="DIR", help="write it into the files of this project")
+    add("--print", action="store_true", help="show entries, write none")
+    add(
+        "--url",
+        metavar="URL",
+        help="enter the server over HTTP at this address; its key is that of CONFLUENCE_MCP_TOKEN",
+    )
+    parser.set_defaults(command=setup, log_level=logging.WARNING)
+
+
+def setup(options: argparse.Namespace) -> int:
+    """Asks for the settings, checks and writes them, and enters the server into clients."""
+    from confluence_mcp.setup import Options, run_setup
+
+    asked = Options(
+        yes=options.yes,
+        no_ingest=options.no_ingest,
+        clients=options.client or (),
+        project=options.project,
+        only_shown=options.print,
+        url=options.url,
+    )
+    return run_setup(asked)
 
 
 def _add_ingest(parser: argparse.ArgumentParser) -> None:
@@ -127,15 +177,17 @@ def ingest(options: argparse.Namespace) -> int:
 async def _ingest_when_due(options: argparse.Namespace, schedule: "Schedule") -> int:
     from index.database import Database
     from index.hints import waiting
+    from index.metrics_listener import metrics_listener
     from ingest.schedule import keep_running
     from ingest.settings import IngestSettings, source_from
 
     # Wrong settings are told now, not at two in the morning.
-    settings = IngestSettings.load()
+    settings = IngestSettings.load_for(options.export)
     async with source_from(settings, options.export, public=options.public):
         pass
     async with (
         Database.open(settings, application_name="confluence-mcp ingest") as database,
+        metrics_listener(settings, database),
         waiting(database) as wait,
     ):
         await keep_running(
@@ -168,7 +220,7 @@ async def _ingest_once(
     from ingest.settings import IngestSettings, source_from
     from ingest.sync import Plan
 
-    settings = IngestSettings.load()
+    settings = IngestSettings.load_for(options.export)
     plan = Plan.of(
         settings,
         only=frozenset(options.space or ()),
@@ -181,7 +233,7 @@ async def _ingest_once(
             report = await ingest_once(settings, source, plan, progress=progress)
     print(json.dumps(report.to_json()) if options.json else report.summary(), flush=True)
     for problem in [*report.warnings, *report.problems]:
-        print(problem, file=sys.stderr)
+        tell(problem)
     return DONE if report.succeeded else FAILED
 
 
@@ -213,7 +265,7 @@ def worker(options: argparse.Namespace) -> int:
 
     cron, every = options.cron, options.every
     ticks = EveryTicks(Every(every)) if cron is None else CronTicks(Cron(cron))
-    settings = IngestSettings.load()
+    settings = IngestSettings.load_for(None)
     return _run(lambda: work(settings, ticks, concurrency=options.concurrency), stopped=DONE)
 
 
@@ -239,12 +291,13 @@ def _port(text: str) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Serves MCP until the client goes (stdio) or until stopped (HTTP)."""
     from server.app import serve_http, serve_stdio
+    from server.auth_settings import check_http
     from server.settings import ServerSettings
 
-    settings = ServerSettings.load()
     if options.transport == "stdio":
-        serve_stdio(settings)
+        serve_stdio(ServerSettings.load())
     else:
+        settings = ServerSettings.load(lambda settings: check_http(settings, options.host))
         serve_http(settings, options.host, options.port)
     return DONE
 
@@ -499,6 +552,40 @@ def lend_database(_: argparse.Namespace) -> int:
     return _run(lent, stopped=DONE)
 
 
+def _add_backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="where to; replaced when all is in")
+    parser.set_defaults(command=backup, log_level=logging.WARNING)
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Writes the database of the index to a file, while everything goes on."""
+    from index.backup import write_backup
+    from index.settings import IndexSettings
+
+    async def written() -> int:
+        await write_backup(IndexSettings.load(), options.file)
+        return DONE
+
+    return _run(written)
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a backup")
+    parser.set_defaults(command=restore, log_level=logging.WARNING)
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Puts a backup into an empty database, and brings it up to date."""
+    from index.backup import restore_backup
+    from index.settings import IndexSettings
+
+    async def restored() -> int:
+        await restore_backup(IndexSettings.load(), options.file)
+        return DONE
+
+    return _run(restored)
+
+
 def create_token(options: argparse.Namespace) -> int:
     """Prints a new key, with which a program calls the HTTP server."""
     from confluence_mcp.token import create
@@ -523,7 +610,7 @@ def revoke_token(options: argparse.Namespace) -> int:
 
 def _run(work: Callable[[], Awaitable[int]], *, stopped: int = FAILED) -> int:
     """Runs to the end, or until SIGTERM or Ctrl-C; what runs then tidies up before it is left."""
-    return asyncio.run(_until_told_to_stop(work, stopped))
+    return run(_until_told_to_stop(work, stopped))
 
 
 async def _until_told_to_stop(work: Callable[[], Awaitable[int]], stopped: int) -> int:
@@ -536,5 +623,5 @@ async def _until_told_to_stop(work: Callable[[], Awaitable[int]], stopped: int) 
     except asyncio.CancelledError:
         if not running.cancelled():
             raise
-        print("Stopped.", file=sys.stderr)
+        tell("Stopped.", logging.INFO)
         return stopped

@@ -19,7 +19,7 @@ from ingest.run import ingest_once
 from ingest.settings import SAMPLE_SITE, SAMPLE_SPACE
 from ingest.sources.export import ExportSource
 from ingest.sync import Plan
-from server.client_configs import Launch, claude_desktop, cursor, vscode
+from server.client_configs import CLAUDE_DESKTOP, CURSOR, VSCODE, Launch
 from server.results import AnswerCitation, AnswerResult
 from server.settings import ServerSettings
 
@@ -197,9 +197,9 @@ def _client_entries(launch: Launch) -> str:
     """The entries of all clients; those that read the same one share it."""
     places: dict[str, list[str]] = {}
     for place, entry in (
-        ("Claude Desktop (Settings > Developer > Edit Config)", claude_desktop(launch)),
-        ("Cursor (.cursor/mcp.json)", cursor(launch)),
-        ("VS Code (.vscode/mcp.json)", vscode(launch)),
+        ("Claude Desktop (Settings > Developer > Edit Config)", CLAUDE_DESKTOP.file(launch)),
+        ("Cursor (.cursor/mcp.json)", CURSOR.file(launch)),
+        ("VS Code (.vscode/mcp.json)", VSCODE.file(launch)),
     ):
         places.setdefault(entry, []).append(place)
     return "\n\n".join(f"{', '.join(names)}:\n{entry}" for entry, names in places.items())

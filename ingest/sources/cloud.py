@@ -17,6 +17,7 @@ from ingest.sources.cloud_comments import CommentsOfPage
 from ingest.sources.cloud_items import CloudItems
 from ingest.sources.cloud_pages import COLLECTIONS, CloudPages
 from ingest.sources.cloud_people import CloudPeople
+from ingest.sources.cloud_scope_probe import Scope, Verdict, asked_scopes
 from ingest.sources.cloud_site import GATEWAY, CloudSite
 from ingest.sources.cloud_spaces import CloudSpaces
 from ingest.sources.cloud_tree import nodes_still_shown
@@ -116,6 +117,11 @@ class CloudSource:
     async def identity(self) -> str:
         """The account id behind the credentials; raises AuthenticationError when there is none."""
         return await self._site.identity()
+
+    async def scopes(self) -> Mapping[Scope, Verdict]:
+        """What the token and its account may read, asked for each scope."""
+        await self._site.identity()
+        return await asked_scopes(self._site)
 
     async def spaces(self) -> Sequence[Space]:
         """All current spaces of every type that the account may see, after a look at who it is."""
