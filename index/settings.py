@@ -1,29 +1,68 @@
 """Settings that both sides need: where the index lives and which model fills and reads it."""
 
+import ipaddress
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Self
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from index.configuration import read_settings
 from index.errors import ConfigurationError
 
 
 def default_home() -> Path:
     """The platform's user data folder; for root a folder that Postgres' own user can reach."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
+    if sys.platform != "win32" and os.geteuid() == 0:
         return Path("/var/lib/confluence-mcp")
     return platformdirs.user_data_path("confluence-mcp", appauthor=False)
 
 
-class IndexSettings(BaseSettings):
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class LogSettings(BaseSettings):
     """Read from the environment and from `.env` in the current folder; empty means unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
+
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="Form of the log on standard error: `text`, or one `json` object a line.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        None,
+        description="Least level that is logged. Unset: INFO for what keeps running, WARNING for "
+        "what a person waits for.",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @classmethod
+    def load(cls, *checks: Callable[[Self], object]) -> Self:
+        """Reads the settings, or raises ConfigurationError that names every wrong variable.
+
+        Each of `checks` raises it for what contradicts itself; that is told together.
+        """
+        return read_settings(cls, checks)
+
+
+class IndexSettings(LogSettings):
+    """What both sides read."""
 
     postgres_url: SecretStr | None = Field(
         None, description="Any Postgres 15+ with pgvector 0.8+. Unset: the embedded Postgres."
@@ -49,14 +88,39 @@ class IndexSettings(BaseSettings):
         "text-embedding-3-small with a key, else local.",
     )
 
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port at which Prometheus finds the /metrics of `serve --transport http`, "
+        "`worker`, `ingest --every` and `ingest --cron`. Unset: none.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="Address of that port; any beyond this machine needs METRICS_TOKEN.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="What Prometheus has to send as bearer token, 16 characters or more."
+    )
+
+    @field_validator("metrics_token")
     @classmethod
-    def load(cls) -> Self:
-        """Reads the settings, or raises ConfigurationError that names every wrong variable."""
-        try:
-            return cls.model_validate({})
-        except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-                for item in error.errors(include_input=False)
-            )
-            raise ConfigurationError(f"Wrong settings: {wrong}. See .env.example.") from None
+    def _cannot_be_guessed(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 16:
+            raise ValueError("16 or more characters are needed")
+        return token
+
+    @classmethod
+    def load(cls, *checks: Callable[[Self], object]) -> Self:
+        """The same, with the port of the metrics guarded."""
+        return super().load(check_metrics, *checks)
+
+
+def check_metrics(settings: IndexSettings) -> None:
+    """Raises ConfigurationError where others could read the metrics without a token."""
+    host = settings.metrics_host
+    if settings.metrics_port and settings.metrics_token is None and not is_loopback(host):
+        raise ConfigurationError(
+            f"METRICS_HOST is {host}, where others can reach it, but METRICS_TOKEN is not set.\n"
+            "Set METRICS_TOKEN to what Prometheus sends as bearer token, or unset METRICS_HOST."
+        )

@@ -28,7 +28,7 @@ from ingest.storage_format import LinkContext, convert
 # Raised whenever conversion or chunking change what comes out: pages stored by an older recipe are
 # fetched and converted anew by the next run.
 RECIPE = 3
-# Tokens of a chunk with its title and heading path; see the README on retrieval quality.
+# Tokens of a chunk with its title and heading path; see docs/tuning.md.
 CHUNK_TOKENS = 256
 
 # Of others the short form of an address does not always open.

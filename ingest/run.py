@@ -22,6 +22,7 @@ from index.vocabulary import rebuild_words
 from index.work import WorkList
 from ingest.attachments.reading import AttachmentReader
 from ingest.fetch import Fetcher
+from ingest.metrics import ingest_run
 from ingest.pipeline import Pipeline, Progress, Target
 from ingest.report import Report
 from ingest.schedule import utc_now
@@ -168,7 +169,9 @@ async def claim(
 async def _recorded(database: Database, run_id: int, sync: Sync) -> Report:
     """Runs it, and puts on record how that ended, a stop like a failure."""
     try:
-        report = await sync.run()
+        with ingest_run("run") as run:
+            report = await sync.run()
+            run.succeeded = report.succeeded
     except BaseException as error:
         sync.report.error = reason_of(error)
         await finish_run(database, run_id, succeeded=False, report=sync.report.to_json())

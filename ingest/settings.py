@@ -1,11 +1,11 @@
 """Settings of the writing side: which Confluence is read, as whom, and which of its spaces."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -17,7 +17,7 @@ from ingest.sources.directory import Directory
 from ingest.sources.directory_file import read_directory
 from ingest.sources.directory_source import with_directory
 from ingest.sources.export import ExportSource, exported_site_url
-from ingest.sources.live import Credentials, account_from, opened
+from ingest.sources.live import Account, Credentials, account_from, opened
 from ingest.sources.pace import Pace
 from ingest.sources.source import Deployment, Source
 
@@ -128,6 +128,15 @@ class IngestSettings(IndexSettings):
             )
         return text
 
+    @classmethod
+    def load_for(cls, export: Path | None) -> Self:
+        """The settings for an export, or for a live site with its account.
+
+        Raises ConfigurationError with all that can be seen to be wrong before anybody is asked.
+        """
+        of_site = () if export else (_account, _certificate, _headers)
+        return cls.load(*of_site, _directory)
+
     @property
     def space_filter(self) -> SpaceFilter:
         """CONFLUENCE_SPACES, taken apart."""
@@ -169,17 +178,7 @@ class IngestSettings(IndexSettings):
     @property
     def connection(self) -> Connection:
         """How the site is reached; ConfigurationError for headers or files that are none."""
-        if self.confluence_client_key and not self.confluence_client_cert:
-            raise ConfigurationError(
-                "CONFLUENCE_CLIENT_KEY is set without CONFLUENCE_CLIENT_CERT. Set both."
-            )
-        certificate = self.confluence_client_cert and ClientCertificate(
-            self.confluence_client_cert.expanduser(),
-            self.confluence_client_key and self.confluence_client_key.expanduser(),
-            _revealed(self.confluence_client_key_password),
-        )
-        headers = headers_from("CONFLUENCE_HEADERS", _revealed(self.confluence_headers))
-        return Connection(headers, certificate)
+        return Connection(_headers(self), _certificate(self))
 
 
 def source_from(
@@ -204,10 +203,30 @@ def source_from(
     if export is not None:
         site_url = _site_of(export, settings.confluence_url)
         return ExportSource(export, site_url, directory=directory, is_public=public)
-    account = account_from(settings.credentials)
+    account = _account(settings)
     pace = make_pace(account.site_url) if make_pace else None
     source = opened(account, settings.connection, pace)
     return with_directory(source, directory) if directory else source
+
+
+def _account(settings: IngestSettings) -> Account:
+    return account_from(settings.credentials)
+
+
+def _headers(settings: IngestSettings) -> Mapping[str, str]:
+    return headers_from("CONFLUENCE_HEADERS", _revealed(settings.confluence_headers))
+
+
+def _certificate(settings: IngestSettings) -> ClientCertificate | None:
+    certificate, key = settings.confluence_client_cert, settings.confluence_client_key
+    if key and not certificate:
+        raise ConfigurationError(
+            "CONFLUENCE_CLIENT_KEY is set without CONFLUENCE_CLIENT_CERT. Set both."
+        )
+    password = _revealed(settings.confluence_client_key_password)
+    return certificate and ClientCertificate(
+        certificate.expanduser(), key and key.expanduser(), password
+    )
 
 
 def _directory(settings: IngestSettings) -> Directory | None:

@@ -14,6 +14,7 @@ from index.database import Database
 from index.embeddings import Embedder
 from index.errors import ConfluenceMcpError, DatabaseError, ModelMismatchError
 from index.hints import waiting
+from index.metrics_listener import metrics_listener
 from index.models import active_model, require_model
 from index.queue import QUEUE, Queue, QueueError
 from index.status import is_empty
@@ -48,7 +49,10 @@ async def work(settings: IngestSettings, ticks: Ticks, *, concurrency: int) -> N
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("procrastinate.worker").addFilter(_is_news)
     while True:
-        async with open_shared(settings, concurrency) as shared:
+        async with (
+            open_shared(settings, concurrency) as shared,
+            metrics_listener(settings, shared.database),
+        ):
             try:
                 await _work(shared, ticks, concurrency)
             except ModelMismatchError as error:

@@ -1,11 +1,10 @@
 """The MCP server: what it is made of, and how it speaks over stdio and HTTP."""
 
-import asyncio
 import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -21,14 +20,16 @@ import uvicorn
 from mcp.server import CacheHint, MCPServer
 from mcp.types.methods import CacheableMethod
 from sse_starlette.sse import AppStatus
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from index.access import Askers
 from index.database import Database
 from index.errors import ConfigurationError
+from index.event_loop import run
 from index.hints import note
+from index.metrics_listener import metrics_listener
 from index.reranker_choice import open_reranker
 from index.reranking import Reranker
 from server.answering import Answerer
@@ -39,17 +40,20 @@ from server.auth_settings import HttpAuth, http_auth, transport_security
 from server.client_prompts import register_prompts
 from server.confluence_server import ConfluenceServer
 from server.deps import Deps, WhoAsks, always
+from server.http_sessions import SessionBounds
 from server.icons import SERVER_ICON
 from server.limits import Limits
 from server.llm import ChatModel
+from server.proxies import further_hosts, trusted_proxies
 from server.question_models import QuestionModels
 from server.resources import register_resources
 from server.room import Room
 from server.settings import ServerSettings
 from server.steady import SteadyCatalogue, SteadyPages, SteadySearcher
-from server.streams import EndingStreams, Server
+from server.streams import KEEP_ALIVE, EndingStreams, Server
 from server.subscriptions import Subscriptions
 from server.tools import register_tools
+from server.traces import Traced
 from server.webhooks import PATH, Webhooks
 
 logger = logging.getLogger(__name__)
@@ -121,7 +125,7 @@ async def open_deps(
             replica=settings.replica(),
         ) as database,
     ):
-        searcher = SteadySearcher(database, models.choose, reranker)
+        searcher = SteadySearcher(database, models.choose, reranker, words_alone=True)
         pages = SteadyPages(database)
         try:
             async with models.warming_up(database):
@@ -186,7 +190,7 @@ def create_server(
     has_connections: bool = True,
     hears_changes: bool = True,
     shows_everything: bool = True,
-) -> MCPServer[Deps]:
+) -> ConfluenceServer:
     """The server; `open_deps` is entered once, when it starts.
 
     It `has_connections` unless every call comes alone, as over HTTP without sessions. It
@@ -221,6 +225,7 @@ def create_server(
     register_resources(mcp)
     register_prompts(mcp)
     mcp.serve_catalogue()
+    mcp.serve_log(has_connections=has_connections)
     if hears_changes:
         mcp.serve_subscriptions(subscriptions, has_connections=has_connections)
     else:
@@ -264,7 +269,7 @@ def serve_stdio(settings: ServerSettings) -> None:
     # Nothing is lost when a signal ends the process, and the thread that waits for input would
     # keep it alive until that ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(_over_stdio(settings))
+    run(_over_stdio(settings))
 
 
 async def _over_stdio(settings: ServerSettings) -> None:
@@ -285,14 +290,14 @@ def _audit(settings: ServerSettings, *, has_callers: bool) -> Audit:
 
 
 def serve_http(settings: ServerSettings, host: str, port: int) -> None:
-    """Speaks streamable HTTP at `/mcp`, without sessions.
+    """Speaks streamable HTTP at `/mcp`, without sessions unless the settings say otherwise.
 
     SIGTERM and SIGINT let calls in flight end first. Raises ConfigurationError for an address that
     others can reach while nobody is asked who they are, and for a port that cannot be had.
     """
     auth = http_auth(settings, host, port)
     with listener(host, port) as listening:
-        asyncio.run(_over_http(settings, host, listening, auth))
+        run(_over_http(settings, host, listening, auth))
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -316,6 +321,7 @@ async def _over_http(
 ) -> None:
     # It would break off the answers in flight at the first signal.
     AppStatus.disable_automatic_graceful_drain()
+    logging.getLogger("mcp.server.streamable_http").addFilter(_is_no_departure)
     async with (
         _open_callers(settings, auth) as callers,
         open_deps(
@@ -324,24 +330,38 @@ async def _over_http(
             audit=_audit(settings, has_callers=callers is not None),
         ) as deps,
         open_webhooks(settings) as webhooks,
+        metrics_listener(settings, deps.database),
     ):
         server = create_server(
             lambda: nullcontext(deps),
             webhooks=webhooks,
-            has_connections=False,
+            has_connections=settings.http_sessions,
             hears_changes=settings.postgres_pooler is None,
             shows_everything=callers is None and settings.confluence_mcp_user is None,
         )
-        streams = EndingStreams(http_app(server, callers, host))
+        sessions = SessionBounds() if settings.http_sessions else None
+        streams = EndingStreams(
+            http_app(server, callers, host, further_hosts(settings), sessions=sessions)
+        )
         config = uvicorn.Config(
-            streams, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
+            streams,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+            forwarded_allow_ips=trusted_proxies(settings),
         )
         port = listening.getsockname()[1]
         logger.info("MCP at http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
         logger.info("%s", _shown(settings, auth))
         # What was loaded until now stays: looking through it for garbage would halt all calls.
         gc.freeze()
-        await Server(config, streams).serve(sockets=[listening])
+        await Server(config, streams, delay_s=settings.shutdown_delay).serve(sockets=[listening])
+
+
+def _is_no_departure(record: logging.LogRecord) -> bool:
+    """False for a client that went before its request was read, which is no error of a server."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ClientDisconnect))
 
 
 def _shown(settings: ServerSettings, auth: HttpAuth | None) -> str:
@@ -363,10 +383,16 @@ async def _open_callers(
         yield callers
 
 
-def http_app(server: MCPServer[Deps], callers: Callers | None, host: str) -> ASGIApp:
+def http_app(
+    server: ConfluenceServer,
+    callers: Callers | None,
+    host: str,
+    further_hosts: Sequence[str] = (),
+    *,
+    sessions: SessionBounds | None = None,
+) -> ASGIApp:
     """What answers on an address; with `callers`, nobody reaches MCP without a token."""
     public_url = None if callers is None else callers.auth.public_url
-    app = server.streamable_http_app(
-        stateless_http=True, transport_security=transport_security(host, public_url)
-    )
-    return app if callers is None else Gate(app, callers, open_paths=OPEN_PATHS)
+    security = transport_security(host, public_url, further_hosts)
+    app = server.http_app(security, sessions)
+    return Traced(app if callers is None else Gate(app, callers, open_paths=OPEN_PATHS))

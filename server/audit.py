@@ -36,7 +36,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One call. `asker` is None where that could not be told; `question` is what was asked for."""
+    """One call. `asker` is None where that could not be told; `question` is what was asked for.
+
+    `address` is from where the caller came, where that is known.
+    """
 
     time: datetime
     asker: str | None
@@ -45,6 +48,7 @@ class Entry:
     outcome: Outcome
     duration_ms: int
     question: str
+    address: str | None = None
 
 
 class Audit:
@@ -96,6 +100,8 @@ def _line(entry: Entry, *, has_question: bool) -> bytes:
         "outcome": entry.outcome,
         "duration_ms": entry.duration_ms,
     }
+    if entry.address is not None:
+        facts["address"] = entry.address
     if has_question:
         facts["question"] = entry.question[:LONGEST]
     return json.dumps(facts).encode("ascii") + b"\n"

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.types import INTERNAL_ERROR
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -15,12 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.auth import Caller, Callers, CannotTell, token_of
 from server.auth_settings import HttpAuth
+from server.metrics import REFUSALS
 from server.tokens import Claimed, TokenRefused
 
 logger = logging.getLogger(__name__)
 
 METADATA = "/.well-known/oauth-protected-resource"
-RETRY_AFTER = "30"  # seconds
+RETRY_AFTER = "5"  # seconds
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 
@@ -63,6 +65,7 @@ class Gate:
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).getlist("authorization")
         if not given:
+            REFUSALS.labels("no token").inc()
             await self._refusal(401, None, "Who asks? A bearer token is needed.")(
                 scope, receive, send
             )
@@ -72,21 +75,29 @@ class Gate:
 
     async def _refused(self, scope: Scope, given: list[str]) -> JSONResponse | None:
         """Says no, or puts who calls into the scope."""
+        address = scope["client"][0] if scope.get("client") else None
         try:
             caller = await self._callers.caller(_token(given))
         except TokenRefused as error:
-            logger.info("token refused reason=%s", error)
+            logger.info("token refused reason=%s address=%s", error, address)
+            REFUSALS.labels(str(error)).inc()
             return self._refusal(401, "invalid_token", "The token does not hold here.")
         except CannotTell as error:
+            REFUSALS.labels("cannot tell").inc()
+            # Clients of MCP show their person the message of an error of JSON-RPC, and of no other.
+            told = {"code": INTERNAL_ERROR, "message": str(error)}
             return JSONResponse(
-                {"error": "temporarily_unavailable", "error_description": str(error)},
+                {"jsonrpc": "2.0", "id": None, "error": told},
                 status_code=503,
                 headers={"Retry-After": RETRY_AFTER},
             )
         if missing := self._missing(caller):
-            logger.info("token refused reason=missing scopes missing=%r", missing)
+            logger.info(
+                "token refused reason=missing scopes missing=%r address=%s", missing, address
+            )
+            REFUSALS.labels("missing scopes").inc()
             return self._refusal(403, "insufficient_scope", "The token lacks a scope.")
-        user = AuthenticatedUser(token_of(caller))
+        user = AuthenticatedUser(token_of(caller, address))
         scope["user"], scope["auth"] = user, AuthCredentials(user.scopes)
         return None
 

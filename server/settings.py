@@ -63,6 +63,30 @@ class ServerSettings(IndexSettings):
         description="Address under which clients reach the server, such as "
         "https://wiki-search.example.com/mcp. Unset: AUTH_AUDIENCE where that is an address.",
     )
+    confluence_mcp_hosts: str | None = Field(
+        None,
+        description="Comma list of further names under which programs reach the server, such as "
+        "that of a service in a cluster. Unset: none but that of CONFLUENCE_MCP_PUBLIC_URL.",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Comma list of the addresses and networks of proxies whose X-Forwarded-For "
+        "tells who calls. Unset: none; the address that connects is noted.",
+    )
+    shutdown_delay: float = Field(
+        0,
+        ge=0,
+        le=600,
+        description="Seconds for which the server goes on taking calls after SIGTERM, while "
+        "/readyz says 503, so that balancers turn away.",
+    )
+    http_sessions: bool = Field(
+        False,
+        description="Whether clients of MCP 2025-11-25 and before get a session over HTTP: with it "
+        "they can subscribe to pages, be asked which page is meant, and set a log level. Needed "
+        "for nothing else; behind a balancer, requests of one Mcp-Session-Id then have to reach "
+        "the same server.",
+    )
     confluence_mcp_user: str | None = Field(
         None,
         description="Account id, user name or e-mail of the Confluence account whose view the "

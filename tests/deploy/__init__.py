@@ -1,0 +1,1 @@
+"""What the files under deploy/ say, and that it works."""
