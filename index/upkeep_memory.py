@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,12 @@ class Machine:
 
     @classmethod
     def this(cls) -> "Machine":
-        """Half of the memory that is free, also within the limits of a container."""
+        """Half of the memory that is free, also within the limits of a container.
+
+        None on Windows, where a server keeps to its own settings.
+        """
+        if sys.platform == "win32":
+            return cls(0, 0, os.cpu_count() or 1)
         memory = min(_available(), _container())
         shared = os.statvfs(_SHARED) if _SHARED.exists() else None
         free = shared.f_bavail * shared.f_frsize if shared else memory
@@ -147,10 +153,10 @@ def bytes_of(text: str) -> int:
 def _available() -> int:
     if not _MEMORY.exists():
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    lines = (line.split() for line in _MEMORY.read_text().splitlines())
+    lines = (line.split() for line in _MEMORY.read_text(encoding="ascii").splitlines())
     return next(int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:")
 
 
 def _container() -> int:
-    limit = _LIMIT.read_text().strip() if _LIMIT.exists() else "max"
+    limit = _LIMIT.read_text(encoding="ascii").strip() if _LIMIT.exists() else "max"
     return int(limit) if limit.isdecimal() else LARGEST

@@ -1,0 +1,1 @@
+"""What a release has besides the wheel: tested versions, a bundle, a registry entry, buttons."""
