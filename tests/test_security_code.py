@@ -11,7 +11,7 @@ import pytest
 from index.connection_pool import Statement
 from tests.command import ROOT
 
-ROOMS = ("index", "ingest", "server", "evals")
+ROOMS = ("index", "ingest", "server", "evals", "confluence_mcp")
 MODULES = sorted(
     path.relative_to(ROOT)
     for path in (
@@ -30,6 +30,7 @@ GUESSABLE = {"tempfile.mktemp", "random.choice", "random.randint", "random.choic
 UNCHECKED = (".extractall", "._create_unverified_context")
 # Where a process is started: a Postgres of our own, its tools, and the reader of attachments.
 STARTERS = {
+    "index/backup.py",
     "index/embedded_postgres.py",
     "index/postgres_cluster.py",
     "index/postgres_files.py",

@@ -6,10 +6,11 @@ import struct
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from email.utils import formatdate
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.confluence.cloud.app import cloud_app
@@ -30,7 +31,8 @@ def serve(
 ) -> Generator[str]:
     """Serve a site on 127.0.0.1; gives the base URL, such as http://127.0.0.1:40123/wiki."""
     connections: Connections = {}
-    server = LoopbackServer(_assembled(site, faults, personality, connections), connections)
+    app = _dated(_assembled(site, faults, personality, connections))
+    server = LoopbackServer(app, connections)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
@@ -95,6 +97,21 @@ def _assembled(
     return _resettable(recorded(behind_faults, site.request_log), connections)
 
 
+def _dated(app: ASGIApp) -> ASGIApp:
+    """With the time of each answer: uvicorn's own would be that of its last tick, the start."""
+
+    async def with_date(scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                now = (b"date", formatdate(usegmt=True).encode())
+                message = {**message, "headers": [*message.get("headers", ()), now]}
+            await send(message)
+
+        await app(scope, receive, dated)
+
+    return with_date
+
+
 def _resettable(app: ASGIApp, connections: Connections) -> ASGIApp:
     async def with_reset(scope: Scope, receive: Receive, send: Send) -> None:
         def reset() -> None:
@@ -126,4 +143,5 @@ def _configuration(app: ASGIApp, connections: Connections) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,
     )

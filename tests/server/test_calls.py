@@ -90,9 +90,9 @@ async def test_resources_and_subscriptions_leave_lines(
 async def test_a_failing_call_leaves_a_line_too(
     variables: Variables, endpoint: OpenAIEndpoint, tmp_path: Path
 ) -> None:
-    endpoint.reply = lambda messages, tools: "{"
+    endpoint.embed = lambda texts: [[1.0, 2.0] for _ in texts]
 
-    async with called(variables, tmp_path, openai_base_url="http://127.0.0.1:9/v1") as (client, at):
+    async with called(variables, tmp_path) as (client, at):
         await refused(client, "search_confluence", query="vpn")
         lines = at.lines()
 

@@ -163,9 +163,11 @@ def test_an_unreachable_database_ends_it_with_a_reason(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("mode", "sessions"), [("auto", "false"), ("legacy", "false"), ("legacy", "true")]
+)
 async def test_sigterm_lets_a_call_in_flight_end(
-    variables: Variables, endpoint: OpenAIEndpoint, tmp_path: Path, mode: str
+    variables: Variables, endpoint: OpenAIEndpoint, tmp_path: Path, mode: str, sessions: str
 ) -> None:
     is_asked, enough = threading.Event(), threading.Event()
     results: list[CallToolResult] = []
@@ -180,7 +182,8 @@ async def test_sigterm_lets_a_call_in_flight_end(
     async def ask(client: Client) -> None:
         results.append(await client.call_tool("answer_question", {"question": "Vacation?"}))
 
-    with http_server(variables.as_environment(), tmp_path) as (process, url):
+    settings = variables.as_environment() | {"HTTP_SESSIONS": sessions}
+    with http_server(settings, tmp_path) as (process, url):
         async with (
             Client(f"{url}/mcp", mode=mode) as client,
             anyio.create_task_group() as calls,
