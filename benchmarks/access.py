@@ -1,6 +1,6 @@
 """What it costs that each asker sees only what is theirs: recall, speed, and changes.
 
-    uv run python -m benchmarks.access [500000]
+    uv run --group dev python -m benchmarks.access [500000]
 
 Everything is measured over connections as the server has them. Times are of the client, over a
 Unix socket, one question after another, those of all askers in turn; ratios are of medians.

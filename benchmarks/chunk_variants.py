@@ -1,6 +1,6 @@
 """What other ways to cut pages into chunks are worth: quality of search on a collection.
 
-    uv run python -m benchmarks.chunk_variants FOLDER [--model local-multilingual]
+    uv run --group dev python -m benchmarks.chunk_variants FOLDER [--model local-multilingual]
         [--chunk-tokens 128] [--overlap 0.15] [--no-prefix] [--tables whole] [--json FILE]
 
 Fills an index in a temporary home, as `confluence-mcp eval FOLDER` does, whose `--against` compares

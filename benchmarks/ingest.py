@@ -1,6 +1,7 @@
 """Speed, requests and memory of an ingest of a generated Confluence Cloud site.
 
-    uv run python -m benchmarks.ingest [1000 10000 50000] [--latency 100] [--seconds 900]
+    uv run --group dev python -m benchmarks.ingest [1000 10000 50000] [--latency 100]
+        [--seconds 900]
 
 The site and the embedding endpoint answer from processes of their own, after the time that they
 take in the world; every run is a process of its own too, over an embedded Postgres in a temporary

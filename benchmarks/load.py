@@ -1,7 +1,7 @@
 """A server under load while an ingest runs, the wiki changes, and the database goes away and back.
 
-    uv run python -m benchmarks.load [--clients 200] [--minutes 10] [--chaos restart,...] [--gap 8]
-                                     [--think 8] [--pages 240] [--json FILE] [--keep-log FILE]
+    uv run --group dev python -m benchmarks.load [--clients 200] [--minutes 10] [--think 8]
+        [--chaos restart,...] [--gap 8] [--pages 240] [--json FILE] [--keep-log FILE]
 
 Clients of MCP, each with a key of one of five people, search for words that stand on one page only,
 read pages and ask questions. Every answer is held against the wiki: who may see the page, which

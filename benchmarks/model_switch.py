@@ -1,6 +1,6 @@
 """What changing the embedding model costs, and what questions feel of it; and bloat after churn.
 
-    uv run python -m benchmarks.model_switch [5000] [--churn 20000] [--rate 500]
+    uv run --group dev python -m benchmarks.model_switch [5000] [--churn 20000] [--rate 500]
 
 The first part changes the model of an index of so many chunks by way of an endpoint that takes as
 long as a hosted one near by, while questions come one after another. The second part changes 1 % of

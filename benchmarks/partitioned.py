@@ -1,6 +1,7 @@
 """The search statement over chunk tables that are cut by page, as they would be over shards.
 
-    uv run python -m benchmarks.partitioned [--chunks 50000] [--dimension 384] [--parts 4 8]
+    uv run --group dev python -m benchmarks.partitioned [--chunks 50000] [--dimension 384]
+        [--parts 4 8]
 
 One Postgres holds all parts, so that nothing is measured but what the cut costs. Prints the bytes
 that each chunk takes, the keys that do not have the column to cut by, and for each number of parts

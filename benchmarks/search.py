@@ -1,6 +1,7 @@
 """Speed, recall and size of search, on generated indexes of several sizes.
 
-    uv run python -m benchmarks.search [10000 100000 1000000] [--dimension 384] [--keep FOLDER]
+    uv run --group dev python -m benchmarks.search [10000 100000 1000000] [--dimension 384]
+        [--keep FOLDER]
                                        [--plot FILE.png] [--json FILE] [--questions 50]
 
 The machine's own speed is taken out by ratios to the floor, which is what the bare look-ups of both

