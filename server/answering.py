@@ -97,7 +97,7 @@ class Answerer:
             seconds_searching=round(searched - started, 3),
             seconds_answering=round(time.monotonic() - searched, 3),
         )
-        _note(answer, evidence)
+        _note(answer, evidence, has_model=calls is not None)
         return answer
 
     async def _search(self, asked: _Asked, calls: ModelCalls | None, steps: Steps) -> _Evidence:
@@ -152,12 +152,13 @@ class Answerer:
         return Answer(Status.NOT_FOUND, "", (), nearest=nearest, notes=(CHANGED,))
 
 
-def _note(answer: Answer, evidence: _Evidence) -> None:
-    """What an answer was made of and cost, for the metrics and the log."""
+def _note(answer: Answer, evidence: _Evidence, *, has_model: bool) -> None:
+    """What an answer was made of, for the metrics, and what a model's cost, for the log."""
     ANSWERS.labels(answer.status).inc()
     ANSWER_SECONDS.labels("searching").observe(answer.seconds_searching)
     ANSWER_SECONDS.labels("answering").observe(answer.seconds_answering)
-    logger.info(
+    logger.log(
+        logging.INFO if has_model else logging.DEBUG,
         "status=%s searches=%d passages=%d tokens_in=%d tokens_out=%d searching=%.3fs "
         "answering=%.3fs",
         answer.status,

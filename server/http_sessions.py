@@ -13,20 +13,13 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from index.metrics import REGISTRY
 from server.deps import Deps
+from server.metrics import SESSIONS
 
 logger = logging.getLogger(__name__)
-
-SESSIONS = Gauge(
-    "confluence_mcp_http_sessions",
-    "Sessions over HTTP, of clients of the older protocol.",
-    registry=REGISTRY,
-)
 
 
 @dataclass(frozen=True, slots=True)

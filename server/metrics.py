@@ -39,6 +39,11 @@ ANSWER_SECONDS = histogram(
     "step",
     buckets=SLOW,
 )
+SESSIONS = Gauge(
+    "confluence_mcp_http_sessions",
+    "Sessions over HTTP, of clients of the older protocol.",
+    registry=REGISTRY,
+)
 REFUSALS = counter(
     "auth_refusals",
     "Requests that were turned away before MCP, by reason: no token, why the token does not hold, "

@@ -1,4 +1,7 @@
-"""The reference pages, written from the code: `uv run --group dev python -m tests.docs.reference`."""
+"""The reference pages, written from the code.
+
+    uv run --group dev python -m tests.docs.reference
+"""
 
 import argparse
 import asyncio
