@@ -1,6 +1,6 @@
 """The reference pages, written from the code.
 
-    uv run --group dev python -m tests.docs.reference
+uv run --group dev python -m tests.docs.reference
 """
 
 import argparse
