@@ -17,6 +17,7 @@ from chainlit.types import ThreadDict
 
 from chat_brand import Brand
 from chat_connection import Connection
+from chat_deleted import begin_another
 from chat_errors import ChatFailure, root_cause
 from chat_filter_page import chosen_filters
 from chat_greeting import greet
@@ -90,6 +91,8 @@ async def welcome(user: cl.User | None, language: str | None = None) -> list[cl.
 async def start_chat() -> None:
     """A chat begins with nothing said and nothing found, and tells at once what is missing."""
     cl.user_session.set("conversation", Conversation())
+    if cl.context.session.thread_id_to_resume is not None:  # it was deleted in the meantime
+        begin_another(cl.context.session)
     try:
         overview = await _overview()
     except Exception as error:
@@ -218,4 +221,7 @@ def _with_tasks(overview: Overview) -> Overview:
 
 def _conversation() -> Conversation:
     kept: object = cl.user_session.get("conversation")
-    return kept if isinstance(kept, Conversation) else Conversation()
+    if not isinstance(kept, Conversation):
+        kept = Conversation()
+        cl.user_session.set("conversation", kept)
+    return kept

@@ -23,6 +23,7 @@ from chainlit.types import (
 )
 from chainlit.user import PersistedUser, User
 
+from chat_deleted import leave_deleted
 from chat_store import Content, ConversationStore, Person, Step, Thread, Wanted, WholeThread
 from chat_store_database import StoreError
 
@@ -129,6 +130,7 @@ class StoreLayer(BaseDataLayer):
         """Deletes an own conversation for good."""
         if (person := self._asking()) and _is_id(thread_id):
             await self._store.drop_thread(person, thread_id)
+            leave_deleted(person, thread_id)
 
     async def list_threads(
         self, pagination: Pagination, filters: ThreadFilter
