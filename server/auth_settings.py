@@ -1,6 +1,5 @@
 """What the settings say about who may ask over HTTP; contradictions are told at the start."""
 
-import ipaddress
 import logging
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from index.configuration import check_all
 from index.errors import ConfigurationError
+from index.settings import is_loopback
 from server.proxies import further_hosts, trusted_proxies
 from server.settings import ServerSettings
 
@@ -194,14 +194,6 @@ def is_secure(url: str, *, loopback: bool = True) -> bool:
     if parts is None or not parts.hostname:
         return False
     return parts.scheme == "https" or (loopback and is_loopback(parts.hostname))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def transport_security(

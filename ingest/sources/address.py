@@ -1,9 +1,9 @@
 """Which addresses a source may talk to."""
 
-import ipaddress
 from urllib.parse import urljoin, urlsplit
 
 from index.errors import ConfigurationError, SourceError
+from index.settings import is_loopback
 
 
 def checked_url(variable: str, url: str, *, gets_token: bool = True) -> str:
@@ -28,14 +28,6 @@ def checked_url(variable: str, url: str, *, gets_token: bool = True) -> str:
             "Use https."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def followed(base_url: str, current_url: str, link: str) -> str:

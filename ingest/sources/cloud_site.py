@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from index.errors import AuthenticationError, SourceError
-from ingest.sources.address import is_loopback
+from index.settings import is_loopback
 from ingest.sources.cloud_json import CurrentUserJson, TenantJson
 from ingest.sources.cloud_scopes import REFUSALS
 from ingest.sources.http import NotVisible, SiteClient

@@ -11,7 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from index.errors import ConfigurationError
-from ingest.sources.address import is_loopback
+from index.settings import is_loopback
 from ingest.sources.download import is_same_origin
 from ingest.sources.http import TIMEOUT
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ingest.sources.address import is_loopback
+from index.settings import is_loopback
 from ingest.sources.refusals import NotVisible, Request, UnexpectedAnswer
 
 REDIRECTS = 5

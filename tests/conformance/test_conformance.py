@@ -14,8 +14,9 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from bundle.npm import Missing
 from index.settings import IndexSettings
-from tests.conformance.suite import Missing, Outcome, Suite
+from tests.conformance.suite import Outcome, Suite
 from tests.conftest import Postgres
 from tests.openai_endpoint import openai_endpoint
 from tests.server.asking import PROJECT, Variables, variables_for

@@ -14,8 +14,8 @@ from anyio import to_thread
 from mcp import Client
 from mcp.types import CallToolResult
 
+from index.settings import is_loopback
 from server.app import listener
-from server.auth_settings import is_loopback
 from tests.conftest import Postgres
 from tests.openai_endpoint import OpenAIEndpoint
 from tests.server.asking import Variables, get_page, search, text_of, variables_for
