@@ -26,9 +26,7 @@ import asyncio
 import base64
 import json
 import math
-import socket
 import struct
-import threading
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
@@ -36,11 +34,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from tests.served import free_port, served
 
 Json = dict[str, Any]
 
@@ -200,18 +199,10 @@ def openai_endpoint(
     reply: ChatScript | None = None, embed: EmbeddingScript | None = None
 ) -> Generator[OpenAIEndpoint]:
     """A running endpoint on a free loopback port; requests under way end with the block."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    endpoint = OpenAIEndpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", reply, embed)
-    config = uvicorn.Config(endpoint.app(), log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), name="openai-endpoint")
-    thread.start()
-    try:
-        yield endpoint
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join()
-        listener.close()
+    with free_port() as (listener, url):
+        endpoint = OpenAIEndpoint(f"{url}/v1", reply, embed)
+        with served(endpoint.app(), listener):
+            yield endpoint
 
 
 async def _failed(fault: Fault) -> Response:

@@ -1,19 +1,18 @@
 """A collector of OpenTelemetry over real HTTP on a loopback port, which keeps the spans it gets."""
 
 import gzip
-import socket
-import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from tests.served import free_port, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +85,8 @@ def _values(attributes: Iterable[KeyValue]) -> dict[str, str | int]:
 @contextmanager
 def otlp_collector() -> Generator[Collector]:
     """A running collector on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        collector = Collector(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    with free_port() as (listener, url):
+        collector = Collector(url)
         app = Starlette(routes=[Route("/v1/traces", collector.receive, methods=["POST"])])
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), name="otlp-collector")
-        thread.start()
-        try:
+        with served(app, listener):
             yield collector
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join()

@@ -10,21 +10,20 @@
 
 import base64
 import json
-import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 import jwt
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from tests.served import free_port, served
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 Json = dict[str, object]
@@ -144,15 +143,7 @@ class Issuer:
 @contextmanager
 def issuer() -> Generator[Issuer]:
     """A running provider on a free loopback port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    provider = Issuer(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    config = uvicorn.Config(provider, log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), name="issuer")
-    thread.start()
-    try:
-        yield provider
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join()
-        listener.close()
+    with free_port() as (listener, url):
+        provider = Issuer(url)
+        with served(provider, listener):
+            yield provider
