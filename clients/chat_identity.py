@@ -5,6 +5,7 @@ the chat has something that the MCP server would believe as well.
 """
 
 import ipaddress
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ LOCAL = "local"
 PASSWORD = "password:"
 PROXY = "proxy:"
 SOCKET = "/ws/socket.io"
+# The page asks who is signed in now and then, and leaves for the sign-in when nobody is: whoever
+# has just been told why keeps the page for as long as it takes to read that, in seconds.
+FAREWELL = 60.0
 
 
 class SignInNeeded(ChatFailure):
@@ -51,18 +55,33 @@ def asked() -> Asked | None:
 class Identities:
     """The people who have signed in. `users` are those with a password, if there are such."""
 
-    def __init__(self, users: Users | None = None, *, is_local: bool = False) -> None:
+    def __init__(
+        self,
+        users: Users | None = None,
+        *,
+        is_local: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._users = users
         self._is_local = is_local
+        self._clock = clock
         self._tokens: dict[str, SecretStr] = {}
+        self._leaving: dict[str, float] = {}
 
     def bring(self, person: str, token: str) -> None:
         """Takes the token that somebody has now."""
         self._tokens[person] = SecretStr(token)
+        self._leaving.pop(person, None)
 
     def forget(self, person: str) -> None:
-        """Drops a token that does not hold any more."""
+        """Lets somebody go at once."""
         self._tokens.pop(person, None)
+        self._leaving.pop(person, None)
+
+    def end(self, person: str) -> None:
+        """Drops a token that does not hold any more; its owner may read that on the open page."""
+        if self._tokens.pop(person, None) is not None:
+            self._leaving[person] = self._clock() + FAREWELL
 
     def token_of(self, person: str) -> SecretStr | None:
         """What shows the MCP server who asks; raises UsersError."""
@@ -75,7 +94,11 @@ class Identities:
         """Whether somebody is still signed in."""
         if person == LOCAL:
             return self._is_local
-        return self.token_of(person) is not None
+        return self.token_of(person) is not None or self._leaving.get(person, 0) > self._clock()
+
+    def turn_page(self, person: str) -> None:
+        """Whoever loads a page has read the one before."""
+        self._leaving.pop(person, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +176,8 @@ class Door:
         person = self._cookies.person(cookie_parser(headers.get("cookie", "")))
         if person is None or (self._proxy is not None and person != proxied):
             return None
+        if "text/html" in headers.get("accept", ""):
+            self._identities.turn_page(person)
         return person if self._identities.knows(person) else None
 
 

@@ -35,7 +35,7 @@ class PersonalServer:
         except NotLetIn as error:
             if person.startswith(PASSWORD):
                 raise SignInNeeded(KEY_ENDED) from error
-            self._identities.forget(person)
+            self._identities.end(person)
             raise SignInNeeded(SIGN_IN_AGAIN) from error
 
     async def close(self) -> None:

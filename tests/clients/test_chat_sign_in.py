@@ -234,6 +234,27 @@ async def test_a_cookie_counts_only_while_its_person_is_known(users: Users) -> N
     assert removed.headers == {"cookie": "oauth_state=s"}
 
 
+@pytest.mark.parametrize(("accept", "later"), [("text/html,*/*", 0.0), ("*/*", 61.0)])
+async def test_whoever_is_told_that_a_sign_in_has_ended_keeps_the_page_to_read_it(
+    accept: str, later: float
+) -> None:
+    now = [1000.0]
+    identities = Identities(clock=lambda: now[0])
+    identities.bring("oauth:generic:7", "ended")
+    cookie = ("cookie", "access_token=oauth:generic:7")
+
+    identities.end("oauth:generic:7")
+    token = identities.token_of("oauth:generic:7")
+    reading = await enter(identities, [cookie, ("accept", "*/*")])
+    now[0] += later
+    loading = await enter(identities, [cookie, ("accept", accept)])
+    after = await enter(identities, [cookie, ("accept", "*/*")])
+
+    assert token is None
+    people = [one.asked.person for one in (reading, loading, after) if one.asked]
+    assert people == ["oauth:generic:7", None, None]
+
+
 @pytest.mark.parametrize("person", [LOCAL, "proxy:ada", "oauth:generic:7", "password:eve", ""])
 async def test_a_cookie_of_another_way_to_sign_in_is_no_one(users: Users, person: str) -> None:
     inside = await enter(Identities(users), [("cookie", f"access_token={person}")])
