@@ -189,8 +189,8 @@ Plug this index into your assistant
 Chat with it in the browser:
   {launch.chat}
 
-Your own Confluence instead: fill in .env (see .env.example), then
-  {launch.shell("ingest")}"""
+Your own Confluence instead; this asks for it, checks each answer, and plugs it in:
+  {launch.shell("setup")}"""
 
 
 def _client_entries(launch: Launch) -> str:

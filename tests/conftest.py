@@ -18,6 +18,8 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from index.database import Database
 from index.database_checks import prepare
@@ -26,6 +28,33 @@ from index.embedded_postgres import DATABASE, SUPERUSER, EmbeddedPostgres
 from index.postgres_files import Layout, is_locked, server_pid
 from index.settings import IndexSettings
 from index.store import forget_site
+
+# Browsers beside each other run late: these files go to one worker, one after the other.
+IN_A_BROWSER = (
+    "tests/clients/test_chat_page.py",
+    "tests/clients/test_chat_store_page.py",
+    "tests/clients/test_whole_product.py",
+)
+
+
+class OneBrowser(LoadFileScheduling):
+    """One file at a time for each worker: the files share servers within, not between them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return IN_A_BROWSER[0] if file in IN_A_BROWSER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: tests that start programs wait for them most of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBrowser:
+    """How tests are given to workers."""
+    return OneBrowser(config, log)
 
 
 @dataclass(frozen=True, slots=True)
