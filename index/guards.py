@@ -47,6 +47,22 @@ UPDATE node SET restricted = given.restricted, restrictions_run = %(run_id)s
 FROM jsonb_to_recordset(%(nodes)s) AS given (node_id text, restricted boolean)
 WHERE node.site_id = %(site_id)s AND node.node_id = given.node_id
 """
+# Nodes that were closed, to all or to some of those who are let in now.
+OPENED = """
+SELECT node.node_id, node.space_id
+FROM jsonb_to_recordset(%(restrictions)s) AS given (node_id text, readers text[])
+JOIN node ON node.site_id = %(site_id)s AND node.node_id = given.node_id
+LEFT JOIN guard ON guard.site_id = node.site_id AND guard.kind = 'node'
+     AND guard.external_id = node.node_id
+WHERE restrictions_run > 0 AND restricted IS NOT false AND given.readers IS NOT NULL
+  AND (restricted IS NULL OR given.readers = '{}' OR EXISTS (
+       SELECT unnest(given.readers)
+       EXCEPT SELECT principal FROM guard_principal WHERE guard_id = guard.id))
+"""
+PLACES = """
+SELECT node_id, parent_id FROM node
+WHERE space_id = %(space_id)s AND content_type <> ALL(%(item_kinds)s::text[])
+"""
 UNREAD = """
 SELECT node_id, content_type FROM node
 WHERE site_id = %(site_id)s AND space_id = ANY(%(space_ids)s::int[])
@@ -219,6 +235,16 @@ class Guards:
         ]
         await self._execute(MARK_NODES, nodes=Jsonb(nodes), run_id=run_id)
 
+    async def opened(self, restrictions: Mapping[str, Readers]) -> dict[str, int]:
+        """Those of the nodes that these open to anybody to whom they were closed; by space."""
+        rows = _texts("node_id", restrictions)
+        found = await self._rows(OPENED, restrictions=Jsonb(rows))
+        return {row[0]: row[1] for row in found}
+
+    async def places(self, space_id: int) -> dict[str, str | None]:
+        """What each node of a space hangs below."""
+        return {row[0]: row[1] for row in await self._rows(PLACES, space_id=space_id)}
+
     async def unread(
         self, space_ids: Collection[int], *, before: int = 0, again: Collection[str] = ()
     ) -> dict[str, str]:
@@ -305,13 +331,7 @@ class Guards:
             await connection.execute(FORGET_GUARDS, values)
 
     async def _record(self, kind: str, guards: Mapping[str, Readers]) -> None:
-        rows = [
-            {
-                "external_id": clean(external_id),
-                "readers": None if readers is None else sorted(clean(str(one)) for one in readers),
-            }
-            for external_id, readers in guards.items()
-        ]
+        rows = _texts("external_id", guards)
         if rows:
             await self._execute(RECORD, kind=kind, guards=Jsonb(rows))
 
@@ -330,3 +350,14 @@ class Guards:
             "item_kinds": ITEM_KINDS,
             **values,
         }
+
+
+def _texts(key: str, guards: Mapping[str, Readers]) -> list[dict[str, str | list[str] | None]]:
+    """As SQL takes them: what is guarded, named `key`, and its `readers`."""
+    return [
+        {
+            key: clean(name),
+            "readers": None if readers is None else sorted(clean(str(one)) for one in readers),
+        }
+        for name, readers in guards.items()
+    ]

@@ -11,7 +11,7 @@ from index.errors import SourceError
 from index.nodes import Reading
 from index.records import Space
 from index.work import Recipes, Work
-from ingest.access import AccessReading
+from ingest.access import AccessReading, Beforehand
 from ingest.convert_page import RECIPE
 from ingest.fetch import AttachmentRules
 from ingest.hiding import Hiding, some_of
@@ -163,9 +163,12 @@ class Sync:
             reading = await self._look_at_feeds(listing, spaces, reading)
             await self._look_at_access(lambda access: access.news(spaces, self._plan.hinted))
         else:
+            before = await self._before(spaces)
             reading, swept = await self._look_at_all(listing, spaces, reading, account_id)
             is_whole = not self._is_partial
-            await self._look_at_access(lambda access: access.all(spaces, is_whole_site=is_whole))
+            await self._look_at_access(
+                lambda access: access.all(spaces, before, is_whole_site=is_whole)
+            )
         self._count(listing)
         if not self._is_partial:
             await self._target.nodes.record_reading(reading)
@@ -174,6 +177,13 @@ class Sync:
         await self._look_at_access(lambda access: access.finish(swept))
         self.report.purged += await self._target.store.purge(datetime.now(UTC) - GRACE)
         return spaces
+
+    async def _before(self, spaces: Sequence[OpenSpace]) -> Beforehand:
+        """Who is let in now, of which nothing is told yet: the same is asked for once more."""
+        if not self._plan.has_access:
+            return Beforehand()
+        access = AccessReading(self._source, self._target.guards, self._run_id)
+        return await access.beforehand(spaces)
 
     async def _look_at_access(self, look: Callable[[AccessReading], Awaitable[None]]) -> None:
         if self._plan.has_access:

@@ -18,8 +18,8 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
+from xdist.remote import Producer  # pyright: ignore[reportMissingTypeStubs]
+from xdist.scheduler import LoadFileScheduling  # pyright: ignore[reportMissingTypeStubs]
 
 from index.database import Database
 from index.database_checks import prepare

@@ -1,10 +1,14 @@
 """Cases at the edges of who may view what, each from the site to calls over HTTP."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from tests.access.asked_wiki import page_or_none
+from tests.access.asked_wiki import LOOK, page_or_none
 from tests.access.office import Office, grant_to
 from tests.confluence.content import ContentKind
+from tests.confluence.faults import before, failing
 from tests.confluence.permissions import ANONYMOUS, AUTHENTICATED, LICENSED, Grant
 from tests.server.asking import refused, titles
 
@@ -14,6 +18,16 @@ pytestmark = pytest.mark.anyio
 def users(office: Office) -> Grant:
     """What is granted to everybody at the site."""
     return "group", office.site.permissions.users_group.id
+
+
+# How blog posts are listed on Cloud and on Data Center, which follow pages.
+BLOG_POSTS = ("*/spaces/*/blogposts", "*"), ("*/content", "*type=blogpost*")
+
+
+def once_pages_are_listed(office: Office, action: Callable[[], object]) -> None:
+    """Lets something happen in the midst of the next run: permissions are read after listings."""
+    for path, query in BLOG_POSTS:
+        office.wiki.faults.add(before(action), path, query=query)
 
 
 async def test_restrictions_to_disjoint_groups_let_in_whoever_is_in_both(
@@ -391,3 +405,84 @@ async def test_what_somebody_else_alone_may_edit_is_open(any_office: Office) -> 
     await office.wiki.run()
 
     assert await office.shown(office.bob) == [["Page"]]
+
+
+@pytest.mark.parametrize("way", ["group", "space"])
+async def test_whoever_is_let_in_while_a_run_looks_sees_nothing_that_went_meanwhile(
+    any_office: Office, way: str
+) -> None:
+    office, permissions = any_office, any_office.site.permissions
+    office.add_space("HR", office.legal)
+    secret = office.page("Secret", key="HR")
+    office.page("Rest", key="HR")
+
+    def tidy_up_and_let_in() -> None:
+        office.site.trash(secret.id)
+        if way == "group":
+            permissions.join(office.legal, office.bob)
+        else:
+            permissions.grant(office.site.space("HR"), grant_to(office.bob))
+
+    once_pages_are_listed(office, tidy_up_and_let_in)
+    plan = replace(LOOK, only=frozenset({"hr"}))
+    await office.wiki.run(plan)
+    meanwhile = await office.shown(office.bob)
+    await office.wiki.run(plan)
+
+    assert meanwhile == [[]]
+    assert await office.shown(office.bob, office.cem) == [["Rest"], ["Rest"]]
+
+
+@pytest.mark.parametrize("is_lifted", [True, False])
+async def test_what_left_a_page_that_is_opened_while_a_run_looks_stays_closed(
+    any_office: Office, *, is_lifted: bool
+) -> None:
+    office = any_office
+    top, other = office.page("Top"), office.page("Other")
+    gone, moved = office.page("Gone", top), office.page("Moved", top)
+    office.page("Rest", top)
+    office.restrict(top, office.legal)
+    office.restrict(other, office.legal)
+    await office.wiki.run()
+
+    def tidy_up_and_open() -> None:
+        office.site.trash(gone.id)
+        office.site.move(moved.id, parent=other.id)
+        if is_lifted:
+            office.site.permissions.restrict(top)
+        else:
+            office.restrict(top, office.legal, office.bob)
+
+    once_pages_are_listed(office, tidy_up_and_open)
+    await office.wiki.run()
+    meanwhile = await office.shown(office.bob)
+    await office.wiki.run()
+
+    assert meanwhile == [["Rest", "Top"]]
+    assert await office.shown(office.bob, office.cem) == [
+        ["Rest", "Top"],
+        ["Moved", "Other", "Rest", "Top"],
+    ]
+
+
+async def test_what_is_opened_stays_closed_where_nobody_can_tell_what_is_below_it(
+    any_office: Office,
+) -> None:
+    office = any_office
+    top = office.page("Top")
+    office.page("Page", top)
+    office.restrict(top, office.legal)
+    await office.wiki.run()
+    office.site.permissions.restrict(top)
+
+    # The first listing is the sweep.
+    for path, query in (("*/spaces/*/pages", "*"), ("*/content/scan", "*expand=*ancestors*")):
+        office.wiki.faults.add(failing(500), path, query=query, after=1, times=None)
+    report = await office.wiki.run()
+    office.wiki.faults.clear()
+    doubted = await office.shown(office.bob, office.cem)
+    await office.wiki.run()
+
+    assert any("below opened pages" in warning for warning in report.warnings)
+    assert doubted == [[], []]
+    assert await office.shown(office.bob) == [["Page", "Top"]]
