@@ -36,11 +36,18 @@ class Greeting:
 
 async def greet(overview: Overview, missing: str | None = None) -> None:
     """Begins a chat, or goes on with one."""
-    greeting = Greeting(overview, cl.ErrorMessage(content=missing) if missing else None)
+    greeting = Greeting(overview, _first_message(missing) if missing else None)
     cl.user_session.set(GREETING, greeting)
     await greeting.offer()
     if greeting.missing is not None:
         await greeting.missing.send()
+
+
+def _first_message(text: str) -> cl.ErrorMessage:
+    """Below nothing: the page may not have heard of the step in which it is told."""
+    message = cl.ErrorMessage(content=text)
+    message.parent_id = None
+    return message
 
 
 @sio.on("connection_successful")
