@@ -99,10 +99,11 @@ async def test_a_second_run_over_an_unchanged_site_only_lists_it(
         assert report.embedded == 0
         assert wiki.embedded_texts() == []
         # Who we are (twice), the spaces, two pages of ENG, one of HR, their blog posts and other
-        # nodes, and the feeds of both kinds of comments and of attachments. Who may use the site,
-        # how it grants permissions, those of each space, the restrictions of two pages of ENG, of
-        # one of HR, and of their other nodes, and the one group with its members.
-        assert len(asked) == (2 + 1 + 3 + 2 + 2 + 3) + (1 + 1 + 2 + 3 + 2 + 1 + 1)
+        # nodes, and the feeds of both kinds of comments and of attachments. Before and after that,
+        # who may use the site, how it grants permissions, those of each space, and the members of
+        # the one group. The restrictions of two pages of ENG, of one of HR, and of their other
+        # nodes, and the accounts.
+        assert len(asked) == (2 + 1 + 3 + 2 + 2 + 3) + 2 * (1 + 1 + 2 + 1) + (3 + 2 + 1)
         assert site.request_log.count(ONE_PAGE) == 0
         assert sorted(await wiki.rows(WRITTEN)) == sorted(written)
 
