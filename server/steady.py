@@ -99,4 +99,6 @@ async def cancelled_once(work: Coroutine[object, object, Result]) -> Result:
         task.cancel()
         with anyio.CancelScope(shield=True):
             await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody is left to be told; asyncio would log that nobody looked
         raise
